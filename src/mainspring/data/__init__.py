@@ -1,0 +1,1 @@
+"""Sources, snapshots, schema inference, validation."""

@@ -1,0 +1,1 @@
+"""The advertising agency: a traffic simulator with a known law, and the story told with it."""

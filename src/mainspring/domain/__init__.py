@@ -1,0 +1,1 @@
+"""The vocabulary, the rules and the ports of Mainspring: standard library only."""

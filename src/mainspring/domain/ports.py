@@ -1,0 +1,188 @@
+"""The ports: what a stage needs from a store, and the law that every backend keeps.
+
+Each port has one contract suite in `mainspring.testing.contracts`, run over every backend.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self, runtime_checkable
+
+import mainspring.domain.release as release
+from mainspring.domain.routing import Routes
+from mainspring.domain.run import Run
+from mainspring.domain.snapshot import Snapshot
+
+
+class Lease(Protocol):
+    """The right to be the only one. Its token only ever grows, so that a late writer can be told from a live one.
+
+    Law: at most one live lease of a name. A lease not renewed within its time to live is lost, and so is one
+    whose process on this host is gone; losing it is noticed at `renew`.
+    """
+
+    token: int
+
+    def renew(self) -> None:
+        """Raises `WorkspaceBusy` when the lease was lost."""
+        ...
+
+    def release(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+@runtime_checkable
+class Records(Protocol):
+    """The records database: numbers, routes, runs, snapshots, leases.
+
+    Law: every method is one transaction. Writing what is already there, with the same key and content, changes
+    nothing; reading what is not there gives `None` or an empty sequence. Lists come newest first.
+    """
+
+    def begin_run(self, run: Run) -> Run:
+        """Store a new run; if one of this id exists, return that one unchanged."""
+        ...
+
+    def update_run(self, run: Run) -> None: ...
+
+    def run(self, run_id: str) -> Run | None: ...
+
+    def runs(self, model: str | None = None, limit: int = 100) -> Sequence[Run]: ...
+
+    def put_snapshot(self, snapshot: Snapshot) -> None: ...
+
+    def snapshot(self, snapshot_id: str) -> Snapshot | None:
+        """By its whole id or a unique prefix of at least six characters."""
+        ...
+
+    def snapshots(
+        self, source: str | None = None, as_of: datetime | None = None, limit: int = 100
+    ) -> Sequence[Snapshot]:
+        """Newest first; with `as_of` only those created at or before that time."""
+        ...
+
+    def reserve_number(self, model: str, run_id: str) -> int:
+        """The next release number of the model; the same run always gets the same number."""
+        ...
+
+    def put_release(self, record: release.ReleaseRecord) -> None:
+        """Register a sealed release. Raises `StoreError` if the number is taken by another digest."""
+        ...
+
+    def find_release(self, reference: release.ReleaseRef) -> release.ReleaseRecord | None: ...
+
+    def releases(self, model: str | None = None) -> Sequence[release.ReleaseRecord]: ...
+
+    def set_alias(self, model: str, alias: release.Alias, number: int | None, *, actor: str, reason: str) -> int:
+        """Point an alias at a release (or at none), write the audit row, and return the route generation.
+
+        Pointing `champion` at the challenger also clears `challenger`. Setting what already holds writes
+        nothing and returns the present generation. Raises `UnknownRelease`.
+        """
+        ...
+
+    def routes(self) -> Routes:
+        """All routes at the present generation."""
+        ...
+
+    def audit(self, model: str | None = None, limit: int = 100) -> Sequence[Mapping[str, Any]]:
+        """Who or what changed which route, when and why; newest first."""
+        ...
+
+    def heartbeat(self, worker: str, gateway: str, generation: int, *, ttl: float) -> None:
+        """A gateway worker says that it lives and which route generation it answers by."""
+        ...
+
+    def workers(self) -> Mapping[str, int]:
+        """The live workers and the generation of each."""
+        ...
+
+    def forget_worker(self, worker: str) -> None: ...
+
+    def lease(self, name: str, owner: str, *, ttl: float) -> Lease:
+        """Take the lease. Raises `WorkspaceBusy`, naming the holder, when another live owner has it."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class Tables(Protocol):
+    """Versioned tables of rows.
+
+    Law: a version, once written, reads the same for ever. A write is all or nothing. `rows` are Arrow streams
+    (objects with `__arrow_c_stream__`, such as a Polars frame or a pyarrow reader), so that no backend and no
+    caller needs the other's frame.
+    """
+
+    def create(self, table: str, rows: Any, *, transaction: str) -> int:
+        """Write a new table and return its version; repeating the same transaction id returns that version."""
+        ...
+
+    def append(self, table: str, rows: Any, *, transaction: str) -> int:
+        """Append without rewriting the rows that are there; repeating a transaction id changes nothing."""
+        ...
+
+    def exists(self, table: str) -> bool: ...
+
+    def version(self, table: str) -> int:
+        """The newest version. Raises `StoreError` where there is no such table."""
+        ...
+
+    def scan(self, table: str, version: int | None = None) -> Any:
+        """A Polars `LazyFrame` over the rows of that version, in the order in which they were written."""
+        ...
+
+
+@runtime_checkable
+class Tracking(Protocol):
+    """Runs and trials for people and tools; written, never read back by us.
+
+    Law: every method is idempotent by its run or trial key, so that a resumed run leaves no second copy.
+    """
+
+    def begin_run(self, model: str, run_id: str, tags: Mapping[str, str]) -> str:
+        """The tracking id of the run of this id."""
+        ...
+
+    def log_trial(
+        self,
+        parent: str,
+        index: int,
+        *,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        status: str,
+        started_at: datetime,
+        ended_at: datetime,
+    ) -> None: ...
+
+    def log_run(
+        self,
+        tracking_id: str,
+        *,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        artifacts: Iterable[Path] = (),
+    ) -> None: ...
+
+    def end_run(self, tracking_id: str, status: str) -> None:
+        """`FINISHED`, `FAILED` or `KILLED`."""
+        ...
+
+    def mirror_release(self, record: release.ReleaseRecord, folder: Path, tracking_id: str | None) -> None:
+        """Register the release as a model version, tagged with our number."""
+        ...
+
+    def mirror_alias(self, model: str, alias: str, number: int | None) -> None: ...

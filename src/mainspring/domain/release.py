@@ -1,0 +1,217 @@
+"""The words of a release: its reference, its manifest, its state."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from mainspring.domain.schema import Kind
+from mainspring.domain.task import Task
+from mainspring.domain.verdict import Estimate, Verdict
+from mainspring.errors import UsageError
+
+_REFERENCE = re.compile(r"([a-z][a-z0-9_-]{0,62})(?:@([1-9]\d{0,8}|champion|challenger|latest))?")
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRef:
+    """`adclick`, `adclick@7` or `adclick@champion`.
+
+    Examples:
+        >>> ReleaseRef.parse("adclick@7")
+        ReleaseRef(model='adclick', number=7, alias=None)
+        >>> ReleaseRef.parse("adclick").alias
+        'champion'
+    """
+
+    model: str
+    number: int | None = None
+    alias: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "ReleaseRef":
+        """Read a reference; without a number or alias the champion is meant.
+
+        Raises:
+            UsageError: the text names no release.
+        """
+        found = _REFERENCE.fullmatch(text)
+        if not found:
+            raise UsageError(
+                f"{text!r} names no release", cure="write MODEL, MODEL@NUMBER or MODEL@champion, e.g. adclick@7"
+            )
+        model, which = found.groups()
+        if which is not None and which.isdigit():
+            return cls(model, number=int(which))
+        return cls(model, alias=which or "champion")
+
+    def __str__(self) -> str:
+        return f"{self.model}@{self.number if self.number is not None else self.alias}"
+
+
+class RuntimeKind(StrEnum):
+    ONNX = "onnx"  # compiled, and shown to be equal
+    NATIVE = "native"  # the original estimator, in a process of its own
+
+
+@dataclass(frozen=True, slots=True)
+class InputField:
+    """One input of a release, as requests name it, and how its text becomes a value (as in training).
+
+    Attributes:
+        required: a missing value was never seen in training and is refused.
+        missing, strip, time_format, true, false: as in `schema.Column`.
+        minimum, maximum: the range seen in training, for documentation and monitoring; not enforced.
+        vocabulary: for a category of a compiled release, the values that the model knows, in code order.
+            Code `len(vocabulary)` means an unknown value, `len(vocabulary) + 1` a missing one.
+        categories: the values seen in training, for documentation (at most 100).
+    """
+
+    name: str
+    kind: Kind
+    required: bool = False
+    missing: tuple[str, ...] = ()
+    strip: bool = False
+    time_format: str | None = None
+    true: tuple[str, ...] = ()
+    false: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    vocabulary: tuple[str, ...] | None = None
+    categories: tuple[str, ...] | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """What an answer holds.
+
+    Attributes:
+        classes: the labels in the order of the output's columns; empty for a regression.
+        positive: of a binary model, the class that counts as positive.
+        threshold: of a binary model, the probability of `positive` from which it is the prediction.
+    """
+
+    task: Task
+    classes: tuple[str, ...] = ()
+    positive: str | None = None
+    threshold: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeSpec:
+    """How the release is run, and why so.
+
+    Attributes:
+        reason: in words, e.g. `compiled: 16,281 rows agree within 1e-9` or why the compiled form was dropped.
+        tolerance: a runtime's answer may differ from the original's by `tolerance · max(1, |y|)`.
+        files: the files of the release folder that the runtime opens.
+        max_difference: the greatest such difference that was seen when sealing.
+        rows_compared: on how many rows.
+    """
+
+    kind: RuntimeKind
+    reason: str
+    tolerance: float
+    files: tuple[str, ...]
+    max_difference: float | None = None
+    rows_compared: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRecord:
+    """Everything that a refit needs, frozen.
+
+    Attributes:
+        params: the winner's parameters as the trial suggested them.
+        frozen: what the fit itself decided and a refit must take over (e.g. iterations after early stopping).
+        seeds: name → seed.
+        threads: thread counts under which it was fitted.
+        split: how rows were assigned to the holdout (`{"kind": "time"|"hash", ...}`).
+        machine: what the result may depend on: processor architecture and model, operating system.
+        holdout_digest: SHA-256 of the original estimator's outputs on the holdout rows (float64, row order).
+    """
+
+    candidate: str
+    params: dict[str, Any]
+    frozen: dict[str, Any]
+    seeds: dict[str, int]
+    threads: int
+    split: dict[str, Any]
+    trials: int
+    machine: dict[str, str]
+    rows_trained: int
+    rows_holdout: int
+    holdout_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The contract between training and serving; signed, never changed.
+
+    Attributes:
+        files: SHA-256 of every other file in the folder (except the signature), by relative path.
+        features: the features in the order in which the estimator gets them.
+        entry: the project's own declaration of the model, as data.
+        verdicts: of the gates, at sealing.
+        metrics: on the holdout, with intervals.
+        slices: metrics by slice; each row `{"slice": {...}, "metrics": {name: Estimate}}` in plain data.
+        origin: `trained` or `adopted`.
+    """
+
+    format: int
+    model: str
+    number: int
+    task: Task
+    origin: str
+    created_at: datetime
+    run_id: str
+    inputs: tuple[InputField, ...]
+    output: OutputSpec
+    runtime: RuntimeSpec
+    files: dict[str, str]
+    snapshots: tuple[str, ...]
+    target: str
+    key: str | None
+    time: str | None
+    code_digest: str
+    lock_digest: str
+    mainspring_version: str
+    training: TrainingRecord | None
+    metrics: dict[str, Estimate]
+    naive: dict[str, float]
+    verdicts: tuple[Verdict, ...]
+    parent: str | None  # the champion at sealing, e.g. `adclick@6`
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def ref(self) -> ReleaseRef:
+        return ReleaseRef(self.model, self.number)
+
+
+MANIFEST_FORMAT = 1
+
+
+class Alias(StrEnum):
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRecord:
+    """A release as the records database knows it."""
+
+    model: str
+    number: int
+    run_id: str
+    digest: str  # SHA-256 of manifest.json
+    place: str  # relative to the workspace's releases
+    created_at: datetime
+    runtime: RuntimeKind
+    metrics: dict[str, Estimate]
+    aliases: tuple[str, ...] = field(default=())
+
+    @property
+    def ref(self) -> ReleaseRef:
+        return ReleaseRef(self.model, self.number)

@@ -1,0 +1,1 @@
+"""Durable workflows: the lifecycle of a model."""

@@ -1,0 +1,1 @@
+"""The release folder: sealing, signing, verifying, compilation, runtimes, catalogue."""

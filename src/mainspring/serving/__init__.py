@@ -1,0 +1,1 @@
+"""The gateway: one dataplane, protocols as thin shells."""

@@ -1,0 +1,1 @@
+"""One technology a file; each implements a port of `domain`."""

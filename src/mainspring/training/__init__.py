@@ -1,0 +1,1 @@
+"""Seeding, tuning, fitting, evaluation, comparison with the champion, reproduction."""
