@@ -1,0 +1,132 @@
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mainspring.errors import SettingsError
+from mainspring.settings import ENTRIES, load_settings, parse_budget
+
+
+def load(folder: Path, text: str | None = None, **environ: str):
+    if text is not None:
+        (folder / "mainspring.toml").write_text(text)
+    return load_settings(folder, environ)
+
+
+@pytest.mark.parametrize("text", [None, "", "[gateway]\n"])
+def test_an_empty_file_is_a_complete_one(tmp_path, text):
+    settings = load(tmp_path, text)
+    assert settings.name == tmp_path.name
+    assert settings.workspace == tmp_path / ".mainspring"
+    assert settings.records_url == f"sqlite:///{tmp_path}/.mainspring/records.db"
+    assert settings.tables_url == f"{tmp_path}/.mainspring/tables"
+    assert settings.releases == tmp_path / ".mainspring/releases"
+    assert settings.tracking_url == f"sqlite:///{tmp_path}/.mainspring/mlflow.db"
+    assert (settings.budget.seconds, settings.budget.trials) == (120.0, None)
+    assert settings.gateway.is_loopback
+    assert settings.gateway.token is None
+
+
+def test_moving_the_workspace_moves_all_that_is_in_it(tmp_path):
+    settings = load(tmp_path, '[workspace]\npath = "/var/lib/ms"\n')
+    assert settings.records_url == "sqlite:////var/lib/ms/records.db"
+    assert settings.releases == Path("/var/lib/ms/releases")
+
+
+def test_the_environment_overrides_the_file(tmp_path):
+    text = 'name = "a"\n[gateway]\nport = 9000\n[run]\nbudget = "20 trials"\n'
+    settings = load(tmp_path, text, MAINSPRING_GATEWAY_PORT="9001", MAINSPRING_NAME="b")
+    assert settings.gateway.port == 9001
+    assert settings.name == "b"
+    assert settings.budget.trials == 20
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.kind is int], ids=lambda e: e.path)
+def test_a_wrong_variable_is_named(tmp_path, entry):
+    with pytest.raises(SettingsError, match=f"{entry.variable} = 'many' must be a whole number"):
+        load(tmp_path, "", **{entry.variable: "many"})
+
+
+@pytest.mark.parametrize(
+    ("text", "phrases"),
+    [
+        ("[gateway]\nprot = 1\n", ["gateway.prot", "did you mean gateway.port"]),
+        ("port = 1\n", ["unknown entry port", "did you mean gateway.port"]),
+        ("[gatway]\nport = 1\n", ["unknown entry gatway", "did you mean gateway"]),
+        ("gateway = 3\n", ["gateway = 3 is a section"]),
+        ("[gateway]\nport = 70000\n", ["gateway.port = 70000", "0 to 65535"]),
+        ("[gateway]\nport = true\n", ["gateway.port = True", "whole number"]),
+        ("[gateway]\nhost = 1\n", ["gateway.host = 1", "text in quotes"]),
+        ('[gateway]\nread_timeout = "soon"\n', ["gateway.read_timeout = 'soon'", "no duration"]),
+        ('[gateway]\ntoken = "0123456789abcdef0123"\n', ["token", "MAINSPRING_GATEWAY_TOKEN"]),
+        ('[run]\nbudget = "0s"\n', ["run.budget is '0s'", "120s"]),
+        ('[run]\nbudget = "0 trials"\n', ["run.budget"]),
+        ('[records]\nurl = "postgresql+psycopg://me:geheim@db/x"\n', ["records.url", "password", "$NAME"]),
+        ('[records]\nurl = "postgresql+psycopg://me:$PW@db/x"\n', ["$PW", "not set"]),
+        ('[records]\nurl = "records.db"\n', ["records.url", "no URL"]),
+        ('[workspace]\npath = ""\n', ["workspace.path", "blank"]),
+        ("[gateway\n", ["mainspring.toml cannot be read", "line 1"]),
+    ],
+)
+def test_a_wrong_file_is_told_with_entry_and_cure(tmp_path, text, phrases):
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, text)
+    for phrase in phrases:
+        assert phrase in str(caught.value)
+    assert "geheim" not in str(caught.value)
+    assert "0123456789" not in str(caught.value)
+    assert "mainspring.toml" in str(caught.value) or caught.value.where
+
+
+def test_a_misspelt_variable_is_told_and_a_stranger_is_not_ours(tmp_path):
+    with pytest.raises(SettingsError, match="did you mean MAINSPRING_GATEWAY_PORT"):
+        load(tmp_path, None, MAINSPRING_GATEWAY_PROT="1")
+    load(tmp_path, None, MAINSPRING_GATEWAY_SERVICE_HOST="10.0.0.1", MAINSPRING_TEST_DATA="/data")
+
+
+def test_passwords_come_from_the_environment_whatever_they_hold(tmp_path):
+    from sqlalchemy import make_url
+
+    text = '[records]\nurl = "postgresql+psycopg://me:$PW@db:5432/x"\n'
+    settings = load(tmp_path, text, PW="p@ss:w/rd#1%")
+    assert make_url(settings.records_url).password == "p@ss:w/rd#1%"
+    assert make_url(settings.records_url).host == "db"
+    assert "p@ss" not in repr(settings)
+    whole = load(tmp_path, '[records]\nurl = "${DATABASE_URL}"\n', DATABASE_URL="postgresql://a:b@c/d")
+    assert whole.records_url == "postgresql://a:b@c/d"
+
+
+def test_a_relative_sqlite_url_is_in_the_project(tmp_path):
+    assert load(tmp_path, '[records]\nurl = "sqlite:///r.db"\n').records_url == f"sqlite:///{tmp_path}/r.db"
+    assert load(tmp_path, '[records]\nurl = "sqlite:////a/r.db"\n').records_url == "sqlite:////a/r.db"
+
+
+def test_the_token_comes_from_a_file_or_the_environment(tmp_path):
+    (tmp_path / "token").write_text("abcdefghijklmnop\n")
+    settings = load(tmp_path, '[gateway]\ntoken_file = "token"\n')
+    assert settings.gateway.token == "abcdefghijklmnop"
+    assert "abcdefghijklmnop" not in repr(settings)
+    assert load(tmp_path, None, MAINSPRING_GATEWAY_TOKEN="x" * 20).gateway.token == "x" * 20
+    with pytest.raises(SettingsError, match="no good one"):
+        load(tmp_path, None, MAINSPRING_GATEWAY_TOKEN="short")
+    with pytest.raises(SettingsError, match="token file gone"):
+        load(tmp_path, '[gateway]\ntoken_file = "gone"\n')
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_a_budget_or_an_error(text):
+    try:
+        budget = parse_budget(text)
+    except SettingsError:
+        return
+    assert (budget.seconds is None) != (budget.trials is None)
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_settings_or_an_error(tmp_path_factory, content):
+    folder = tmp_path_factory.mktemp("p")
+    (folder / "mainspring.toml").write_bytes(content)
+    with contextlib.suppress(SettingsError):
+        load_settings(folder, {})
