@@ -25,7 +25,10 @@
     │   └── GoldenMismatch             the runtime does not answer as the original did
     ├── RequestError                   a request that cannot be answered; `field` and `row` name the place
     │   ├── InvalidInput
-    │   └── UnknownModel
+    │   ├── MalformedRequest           no JSON, or not of the dialect's form
+    │   ├── RequestTooLarge
+    │   ├── UnknownModel
+    │   └── Unavailable                not now: overloaded, or the release is not loaded
     ├── StoreError                     a store under the workspace: locked, full, unreadable
     │   ├── WorkspaceBusy              another process holds the lease
     │   ├── UnknownSnapshot
@@ -177,7 +180,19 @@ class InvalidInput(RequestError):
     pass
 
 
+class MalformedRequest(RequestError):
+    pass
+
+
+class RequestTooLarge(RequestError):
+    pass
+
+
 class UnknownModel(RequestError):
+    pass
+
+
+class Unavailable(RequestError):
     pass
 
 
