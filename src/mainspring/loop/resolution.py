@@ -1,0 +1,95 @@
+"""What a declared model means for a given schema: its task, its features, its key and time columns."""
+
+from dataclasses import dataclass
+
+from mainspring.domain.model import Model
+from mainspring.domain.schema import Column, Kind, Schema
+from mainspring.domain.task import Task
+from mainspring.errors import DeclarationError, TargetError
+
+_FEATURE_KINDS = frozenset({Kind.NUMBER, Kind.INTEGER, Kind.BOOLEAN, Kind.CATEGORY})
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedModel:
+    """The declared model with nothing left open."""
+
+    task: Task
+    target: str
+    features: tuple[str, ...]
+    key: str | None
+    time: str | None
+    metric: str
+
+
+def resolve(model: Model, schema: Schema) -> ResolvedModel:
+    """Fill in what the declaration leaves to the data.
+
+    Raises:
+        TargetError: the target is not a column.
+        DeclarationError: a named feature, key, time or slice is not a column, or the task does not fit the target.
+    """
+    if model.target not in schema:
+        raise TargetError(
+            f"the target {model.target!r} is not a column of {model.source.locations[0]}",
+            cure=f"set target= in model.py to one of: {', '.join(schema.names)}",
+            where={"column": model.target},
+        )
+    slices = [name for entry in model.slices for name in ((entry,) if isinstance(entry, str) else entry)]
+    slices += [name for gate in model.gates for name in gate.slicing]
+    named = {
+        "feature": model.features or (),
+        "excluded column": model.exclude,
+        "key": [model.source.key] if model.source.key else [],
+        "time column": [model.source.time] if model.source.time else [],
+        "slice": slices,
+    }
+    for role, names in named.items():
+        for name in names:
+            if name not in schema:
+                raise DeclarationError(
+                    f"the {role} {name!r} in model.py is not a column of {model.source.locations[0]}",
+                    cure=f"use one of: {', '.join(schema.names)}",
+                    where={"column": name},
+                )
+    task = _task(model, schema[model.target])
+    reserved = {model.target, model.source.key, model.source.time, *model.exclude}
+    features = (
+        tuple(model.features)
+        if model.features is not None
+        else tuple(
+            column.name for column in schema if column.name not in reserved and column.kind in _FEATURE_KINDS
+        )
+    )
+    if not features:
+        raise DeclarationError("the model has no features", cure="name some with features=[…] in model.py")
+    return ResolvedModel(
+        task, model.target, features, model.source.key, model.source.time, model.primary_metric(task)
+    )
+
+
+def _task(model: Model, target: Column) -> Task:
+    """The declared task, else the one that the target's kind suggests."""
+    continuous = target.kind in (Kind.NUMBER, Kind.TIME)
+    if model.task is not None:
+        task = Task(model.task)
+        if task is Task.REGRESSION and not target.kind.is_numeric:
+            raise DeclarationError(
+                f"the task is regression, but the target {target.name!r} is of kind {target.kind}",
+                cure='set task="binary" or task="multiclass" in model.py, or mend its kind in schema.toml',
+                where={"column": target.name},
+            )
+        return task
+    if continuous:
+        return Task.REGRESSION
+    if target.kind is Kind.BOOLEAN:
+        return Task.BINARY
+    if target.kind is Kind.CATEGORY:
+        return Task.BINARY if len(target.categories or ()) == 2 else Task.MULTICLASS
+    if target.kind is Kind.INTEGER:
+        return Task.BINARY if (target.minimum, target.maximum) == (0, 1) else Task.REGRESSION
+    raise TargetError(
+        f"the target {target.name!r} is of kind {target.kind}, which no model can predict",
+        cure="choose another target, or set its kind in schema.toml to number, integer, boolean or category",
+        where={"column": target.name},
+    )
