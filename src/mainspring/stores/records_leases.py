@@ -1,0 +1,95 @@
+"""Leases in the records database: the right to be the only one."""
+
+from types import TracebackType
+from typing import Self
+
+import sqlalchemy as sa
+
+from mainspring.clock import Clock
+from mainspring.errors import WorkspaceBusy
+from mainspring.stores.processes import ProcessIdentity
+from mainspring.stores.records_engine import Engine
+from mainspring.stores.records_schema import leases
+
+
+class SqlLease:
+    """A lease that was taken; see `ports.Lease` for the law."""
+
+    def __init__(self, engine: Engine, clock: Clock, name: str, owner: str, ttl: float) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._name = name
+        self._ttl = ttl
+        with engine.writing() as connection:
+            self.token = _take(connection, name, owner, now(connection, clock), ttl)
+
+    def renew(self) -> None:
+        with self._engine.writing() as connection:
+            moment = now(connection, self._clock)
+            renewed = connection.execute(
+                leases.update()
+                .where(*self._mine(), leases.c.expires_at > moment)
+                .values(expires_at=moment + _microseconds(self._ttl))
+            )
+            if not renewed.rowcount:
+                raise WorkspaceBusy(
+                    f"the lease {self._name!r} was lost: it was not renewed within {self._ttl:g} s",
+                    cure="start again",
+                    where={"lease": self._name},
+                )
+
+    def release(self) -> None:
+        with self._engine.writing() as connection:
+            connection.execute(leases.update().where(*self._mine()).values(owner=None))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def _mine(self) -> tuple[sa.ColumnElement[bool], ...]:
+        return leases.c.name == self._name, leases.c.token == self.token, leases.c.owner.is_not(None)
+
+
+def now(connection: sa.Connection, clock: Clock) -> int:
+    """Microseconds since 1970. A server's own clock decides where several hosts meet, so that none runs ahead."""
+    if connection.dialect.name == "postgresql":
+        return int(
+            connection.execute(
+                sa.select(sa.cast(sa.extract("epoch", sa.func.clock_timestamp()) * 1_000_000, sa.BigInteger))
+            ).scalar_one()
+        )
+    return _microseconds(clock.now().timestamp())
+
+
+def _take(connection: sa.Connection, name: str, owner: str, moment: int, ttl: float) -> int:
+    row = connection.execute(sa.select(leases).where(leases.c.name == name)).one_or_none()
+    if row is not None and row.owner is not None and row.expires_at > moment:
+        holder = ProcessIdentity(row.host, row.pid, row.process_start)
+        if not holder.is_gone():
+            raise WorkspaceBusy(
+                f"{name!r} is being done by {row.owner} (process {row.pid} on {row.host.split()[0]})",
+                cure="wait until it has ended, or stop that process",
+                where={"lease": name, "owner": row.owner, "pid": row.pid},
+            )
+    mine = ProcessIdentity.mine()
+    values = {
+        "token": 1 if row is None else row.token + 1,
+        "owner": owner,
+        "host": mine.host,
+        "pid": mine.pid,
+        "process_start": mine.start,
+        "expires_at": moment + _microseconds(ttl),
+    }
+    if row is None:
+        connection.execute(leases.insert().values(name=name, **values))
+    else:
+        connection.execute(leases.update().where(leases.c.name == name).values(**values))
+    return int(values["token"])
+
+
+def _microseconds(seconds: float) -> int:
+    return round(seconds * 1_000_000)

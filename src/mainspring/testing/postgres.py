@@ -1,0 +1,116 @@
+"""A PostgreSQL server of our own, for one test session."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+_CLUSTER = ("-U", "mainspring", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+_SERVER = ("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off")
+
+
+class PostgresServer:
+    """A running server; every `database()` is a new, empty one."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def database(self) -> str:
+        """Create a database and return its SQLAlchemy URL."""
+        import psycopg
+
+        name = f"t{uuid.uuid4().hex}"
+        place = f"host=127.0.0.1 port={self.port} user=mainspring dbname=postgres"
+        with psycopg.connect(place, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        return f"postgresql+psycopg://mainspring@127.0.0.1:{self.port}/{name}"
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """Start a private server in a temporary folder on a free port of the loopback.
+
+    Skips the test, with the reason, where PostgreSQL or its driver is not installed or may not be started.
+    """
+    pytest.importorskip("psycopg", reason="needs the PostgreSQL driver: pip install 'mainspring[postgres]'")
+    programs = {name: shutil.which(name) for name in ("initdb", "postgres")}
+    absent = [name for name, place in programs.items() if place is None]
+    if absent:
+        pytest.skip(f"needs a PostgreSQL server on the PATH; not found: {', '.join(absent)}")
+    user = _unprivileged_user()
+    folder = Path(tempfile.mkdtemp(prefix="mainspring-postgres-"))
+    server: subprocess.Popen[bytes] | None = None
+    try:
+        if user is not None:
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user is not None else {}
+        made = subprocess.run(  # type: ignore[call-overload]
+            [programs["initdb"], *_CLUSTER, "-D", folder / "data"],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            **identity,
+        )
+        if made.returncode:
+            pytest.skip(f"PostgreSQL could not make a cluster: {made.stderr.strip()}")
+        port = _free_port()
+        with (folder / "log").open("wb") as log:
+            server = subprocess.Popen(  # type: ignore[call-overload]
+                [programs["postgres"], *_SERVER, "-D", folder / "data", "-p", str(port), "-k", folder],
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                **identity,
+            )
+        if not _answers(port, server):
+            pytest.skip(f"PostgreSQL did not start: {(folder / 'log').read_text()[-500:]}")
+        yield PostgresServer(port)
+    finally:
+        if server is not None:
+            server.send_signal(3)  # immediate shutdown: the cluster is thrown away
+            server.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unprivileged_user() -> pwd.struct_passwd | None:
+    """PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    pytest.skip("PostgreSQL refuses to run as root, and there is no user nobody")
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _answers(port: int, server: "subprocess.Popen[bytes]") -> bool:
+    import time
+
+    import psycopg
+
+    for _ in range(200):
+        if server.poll() is not None:
+            return False
+        try:
+            psycopg.connect(f"host=127.0.0.1 port={port} user=mainspring dbname=postgres").close()
+        except psycopg.OperationalError:
+            time.sleep(0.05)
+        else:
+            return True
+    return False

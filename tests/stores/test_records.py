@@ -1,0 +1,174 @@
+"""The records database keeps the law on SQLite and on PostgreSQL."""
+
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from mainspring.domain.release import Alias
+from mainspring.errors import DiskFull, SettingsError, StoreError
+from mainspring.stores.records import SqlRecords
+from mainspring.stores.records_engine import Engine
+from mainspring.stores.records_schema import VERSION, audit, upgrade
+from mainspring.testing.contracts.records import RecordsContract, a_release, a_run
+from mainspring.testing.full_disk import small_disk
+from mainspring.testing.postgres import PostgresServer, postgres_server
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
+
+
+class TestSqlite(RecordsContract):
+    @pytest.fixture
+    def url(self, tmp_path: Path) -> str:
+        return f"sqlite:///{tmp_path / 'records.db'}"
+
+
+class TestPostgres(RecordsContract):
+    @pytest.fixture
+    def url(self, postgres: PostgresServer) -> str:
+        return postgres.database()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'records.db'}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.database()
+
+
+def test_the_database_itself_refuses_to_change_the_audit(url: str) -> None:
+    records = SqlRecords(url)
+    records.put_release(a_release(1))
+    records.set_alias("adclick", Alias.CHAMPION, 1, actor="ana", reason="first")
+    engine = Engine(url)
+    for statement in (audit.update().values(actor="nobody"), audit.delete()):
+        with pytest.raises((StoreError, sa.exc.DBAPIError), match="append-only"), engine.writing() as connection:
+            connection.execute(statement)
+    assert [change["actor"] for change in records.audit()] == ["ana"]
+    records.close()
+    engine.close()
+
+
+def test_a_newer_database_is_refused(url: str) -> None:
+    SqlRecords(url).close()
+    engine = Engine(url)
+    with engine.writing() as connection:
+        connection.execute(sa.text(f"UPDATE schema_version SET version = {VERSION + 1}"))
+    engine.close()
+    with pytest.raises(StoreError, match=f"schema version {VERSION + 1}.*upgrade mainspring"):
+        SqlRecords(url)
+
+
+def test_an_older_database_is_migrated_step_by_step_or_not_at_all(url: str) -> None:
+    records = SqlRecords(url)
+    records.begin_run(a_run())
+    engine = Engine(url)
+
+    def add_note(connection: sa.Connection) -> None:
+        connection.execute(sa.text("ALTER TABLE runs ADD COLUMN note TEXT"))
+
+    def copy_model(connection: sa.Connection) -> None:
+        connection.execute(sa.text("UPDATE runs SET note = model"))
+
+    def stumble(connection: sa.Connection) -> None:
+        raise RuntimeError
+
+    steps = {VERSION: add_note, VERSION + 1: copy_model, VERSION + 2: stumble}
+    with pytest.raises(RuntimeError), engine.writing() as connection:
+        upgrade(connection, version=VERSION + 3, migrations=steps)
+    with engine.reading() as connection:
+        assert "note" not in {column["name"] for column in sa.inspect(connection).get_columns("runs")}
+    with engine.writing() as connection:
+        upgrade(connection, version=VERSION + 2, migrations=steps)
+    with engine.reading() as connection:
+        assert connection.execute(sa.text("SELECT note FROM runs")).scalars().all() == ["adclick"]
+        assert connection.execute(sa.text("SELECT version FROM schema_version")).scalars().all() == [VERSION + 2]
+    records.close()
+    engine.close()
+
+
+def test_sqlite_is_durable_and_checks_references(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'records.db'}"
+    SqlRecords(url).close()
+    engine = Engine(url)
+    with engine.reading() as connection:
+        settings = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    engine.close()
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
+
+
+def test_a_reader_does_not_wait_for_a_writer(url: str) -> None:
+    records, engine = SqlRecords(url), Engine(url)
+    read = threading.Event()
+    with engine.writing():
+        thread = threading.Thread(target=lambda: (records.routes(), read.set()))
+        thread.start()
+        assert read.wait(5)
+        thread.join()
+    records.close()
+    engine.close()
+
+
+@pytest.mark.parametrize("content", [b"this is no database, only text of some length\n" * 100, bytes(5000)])
+def test_a_file_that_is_no_database(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "records.db").write_bytes(content)
+    with pytest.raises(StoreError, match=r"file is not a database.*Mainspring database"):
+        SqlRecords(f"sqlite:///{tmp_path / 'records.db'}")
+
+
+def test_a_truncated_database(tmp_path: Path) -> None:
+    place = tmp_path / "records.db"
+    records = SqlRecords(f"sqlite:///{place}")
+    records.begin_run(a_run())
+    records.close()
+    place.write_bytes(place.read_bytes()[:6000])
+    with pytest.raises(StoreError, match="gave up"):
+        SqlRecords(f"sqlite:///{place}").runs()
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"unable to open database file.*see that its folder is there"):
+        SqlRecords(f"sqlite:///{tmp_path / 'absent' / 'records.db'}")
+
+
+@pytest.mark.parametrize("url", ["", "records.db", "mysql://root@db/x", "nosuch://x"])
+def test_urls_that_are_none(url: str) -> None:
+    with pytest.raises(SettingsError, match="records database"):
+        SqlRecords(url)
+
+
+def test_a_server_that_is_not_there_keeps_the_password() -> None:
+    with pytest.raises(StoreError, match="see that the server runs") as caught:
+        SqlRecords("postgresql+psycopg://ana:secret@127.0.0.1:1/x")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 512 * 1024) as disk:
+        records = SqlRecords(f"sqlite:///{disk / 'records.db'}")
+
+        def fill() -> None:
+            for number in range(1000):
+                records.begin_run(a_run(f"{number:05}" * 2000))
+
+        with pytest.raises(DiskFull, match="records database"):
+            fill()
+        stored = len(records.runs(limit=1000))
+        records.close()
+        connection = sqlite3.connect(disk / "records.db")
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("SELECT count(*) FROM runs").fetchone() == (stored,)
+        connection.close()
+        assert stat.S_ISREG((disk / "records.db").stat().st_mode)
