@@ -31,11 +31,11 @@ setup: .venv/.ready ## Make .venv with the locked dependencies and this package
 	@.ci/system-packages required libgomp1
 	@echo "Making .venv with $$($(PYTHON) --version) and the packages of requirements.lock (a minute or two, once) …"
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
 .venv/.ready: .venv/.locked pyproject.toml
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 lock: .venv/.ready ## Resolve the newest versions into requirements.lock, and take them into use
@@ -73,7 +73,7 @@ soak-lowest soak-newest: soak-%: .venv/.ready
 	@$(UV) pip compile --quiet --upgrade --python-version $$($(BIN)/python -c 'import platform; print(platform.python_version())') \
 		--resolution $(if $(filter lowest,$*),lowest-direct,highest) --no-header --extra all pyproject.toml -o build/$*.txt
 	@$(UV) venv --quiet --clear --python $(BIN)/python build/venv-$*
-	@$(UV) pip install --quiet --python build/venv-$*/bin/python -r build/$*.txt --group dev -e .
+	@$(UV) pip install -qq --python build/venv-$*/bin/python -r build/$*.txt --group dev -e .
 	@build/venv-$*/bin/python -m pytest -n 2 -m "not soak" $(PYTEST_ARGS)
 
 # --- measurements ----------------------------------------------------------------------------------------------
