@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from mainspring.domain.budget import Budget
 from mainspring.domain.durations import parse_duration
 from mainspring.errors import DeclarationError, SettingsError
 
@@ -96,19 +97,12 @@ class GatewaySettings:
 
 
 @dataclass(frozen=True, slots=True)
-class BudgetSettings:
-    """The budget of a run that is given none: seconds of tuning or a number of trials, exactly one of them."""
-
-    seconds: float | None
-    trials: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """Where everything lives; relative places of the file are resolved against the project's folder.
 
     Attributes:
         workspace: the workspace's folder.
+        budget: of a run that is given none.
         records_url, workflows_url: SQLAlchemy URLs.
         tables_url: a folder (absolute) or a cloud URL.
         tracking_url, tracking_artifacts: MLflow's store and the place of its artifacts.
@@ -122,7 +116,7 @@ class Settings:
     releases: Path
     tracking_url: str = field(repr=False)
     tracking_artifacts: str
-    budget: BudgetSettings
+    budget: Budget
     gateway: GatewaySettings
 
 
@@ -162,7 +156,7 @@ def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
     )
 
 
-def parse_budget(text: str, name: str = "budget") -> BudgetSettings:
+def parse_budget(text: str, name: str = "budget") -> Budget:
     """Read `120s`, `10m` or `20 trials`.
 
     Raises:
@@ -176,7 +170,7 @@ def parse_budget(text: str, name: str = "budget") -> BudgetSettings:
     """
     found = re.fullmatch(r"\s*(\d+)\s*trials?\s*", text)
     if found and int(found[1]) > 0:
-        return BudgetSettings(seconds=None, trials=int(found[1]))
+        return Budget(trials=int(found[1]))
     cure = "write a duration such as 120s or 10m, or a number of trials such as `20 trials`"
     try:
         seconds = parse_duration(text.strip()).total_seconds()
@@ -184,7 +178,7 @@ def parse_budget(text: str, name: str = "budget") -> BudgetSettings:
         seconds = 0.0
     if seconds <= 0:
         raise SettingsError(f"{name} is {text!r}, which is no budget", cure=cure, where={"key": name})
-    return BudgetSettings(seconds=seconds, trials=None)
+    return Budget(seconds=seconds)
 
 
 def _read_file(path: Path) -> dict[str, Any]:
