@@ -1,6 +1,7 @@
 """The words of a release: its reference, its manifest, its state."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -97,6 +98,23 @@ class OutputSpec:
     classes: tuple[str, ...] = ()
     positive: str | None = None
     threshold: float = 0.5
+
+    def decide(self, outputs: Sequence[float]) -> str | float:
+        """The prediction that one row's outputs mean: the value itself, the positive class from its threshold
+        on, or the most probable class (the first of equals).
+
+        Examples:
+            >>> OutputSpec(Task.BINARY, ("no", "yes"), positive="yes", threshold=0.3).decide([0.6, 0.4])
+            'yes'
+            >>> OutputSpec(Task.REGRESSION).decide([12.5])
+            12.5
+        """
+        if not self.classes:
+            return outputs[0]
+        if self.positive is not None and len(self.classes) == 2:
+            place = self.classes.index(self.positive)
+            return self.classes[place if outputs[place] >= self.threshold else 1 - place]
+        return self.classes[max(range(len(outputs)), key=outputs.__getitem__)]
 
 
 @dataclass(frozen=True, slots=True)

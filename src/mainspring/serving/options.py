@@ -1,0 +1,80 @@
+"""What the gateway is told: by the one who starts it, and by the parent process to its workers."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from mainspring.errors import UsageError
+from mainspring.settings import GatewaySettings
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayOptions:
+    """Where the gateway listens, what it lets in, and where it finds releases.
+
+    Attributes:
+        settings: address, limits and token.
+        releases: the folder under which the routes' places lie.
+        trusted: the folder of public keys (`*.pub`) whose releases are served.
+        folder: where the gateway keeps its own files; made where absent.
+    """
+
+    settings: GatewaySettings
+    releases: Path
+    trusted: Path
+    folder: Path
+
+    def check(self) -> None:
+        """Raises `UsageError` when the gateway would be open to other machines without a token."""
+        if not self.settings.is_loopback and not self.settings.token:
+            raise UsageError(
+                f"the address {self.settings.host} can be reached from other machines, and no token is set",
+                cure="set MAINSPRING_GATEWAY_TOKEN (16 or more characters) and send it as "
+                "`Authorization: Bearer …`, or listen on 127.0.0.1",
+                where={"host": self.settings.host},
+            )
+
+
+class WorkerOrders(msgspec.Struct, frozen=True):
+    """What a worker gets from its parent, as one line of JSON, so that no secret stands in a command line.
+
+    Attributes:
+        slot: the worker's place, from 0; a restarted worker takes the place of the one that died.
+        listener: file descriptor of the listening socket.
+        table: the routing table's file.
+        token_digest: SHA-256 of the token that requests must carry, in hexadecimal; `None` asks for none.
+        loopback: whether only this machine can reach the gateway; then the `Host` must name this machine.
+    """
+
+    slot: int
+    listener: int
+    table: str
+    trusted: str
+    loopback: bool
+    token_digest: str | None
+    max_body_bytes: int
+    max_header_bytes: int
+    max_rows: int
+    max_waiting: int
+    read_timeout: float
+    drain_timeout: float
+
+    @classmethod
+    def of(cls, options: GatewayOptions, *, slot: int, listener: int, table: Path) -> "WorkerOrders":
+        settings = options.settings
+        return cls(
+            slot=slot,
+            listener=listener,
+            table=str(table),
+            trusted=str(options.trusted),
+            loopback=settings.is_loopback,
+            token_digest=sha256(settings.token.encode()).hexdigest() if settings.token else None,
+            max_body_bytes=settings.max_body_bytes,
+            max_header_bytes=settings.max_header_bytes,
+            max_rows=settings.max_rows,
+            max_waiting=settings.max_waiting,
+            read_timeout=settings.read_timeout,
+            drain_timeout=settings.drain_timeout,
+        )
