@@ -25,7 +25,7 @@ class Meters:
 
     def __init__(self, folder: Path, slot: int) -> None:
         self._folder = folder
-        prometheus_values.ValueClass = prometheus_values.MultiProcessValue(lambda: slot)
+        prometheus_values.ValueClass = prometheus_values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
         own = CollectorRegistry()
         self._requests = Counter(
             "mainspring_requests_total",
@@ -79,5 +79,5 @@ class Meters:
     def exposition(self) -> bytes:
         """The metrics of all workers, in Prometheus' text format."""
         registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry, path=str(self._folder))
+        multiprocess.MultiProcessCollector(registry, path=str(self._folder))  # type: ignore[no-untyped-call]
         return generate_latest(registry)

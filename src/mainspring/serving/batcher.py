@@ -1,0 +1,187 @@
+"""Rows of concurrent requests go through a compiled model together, and no request waits for another.
+
+Everything that arrived in one turn of the event loop is answered at the start of the next: one `call_soon`, no
+timer. A request that is alone runs at once; one with many rows runs in a thread, so that it blocks nobody.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Rows = Sequence[Mapping[str, object]]
+Outputs = list[list[float]]
+Matrix = npt.NDArray[np.float64]
+
+LARGE = 256  # rows; from here on a thread's hand-over costs less than the wait of the others
+
+
+class Batcher(Protocol):
+    """Answers the rows of one request."""
+
+    async def outputs(self, rows: Rows) -> Outputs:
+        """One list of outputs for each row. Raises `InvalidInput`."""
+        ...
+
+
+class CompiledModel(Protocol):
+    """What is needed of the compiled runtime."""
+
+    def predict_matrix(self, matrix: Matrix, /) -> Matrix: ...
+
+
+class CompiledBatcher:
+    """Batches requests to a compiled model.
+
+    Args:
+        encode: rows to the model's matrix; raises `InvalidInput`.
+        model: the compiled model.
+        alone: whether the request that asks is the only one in this worker.
+        threads: where large requests run.
+        batched: told the number of rows of each run.
+    """
+
+    def __init__(
+        self,
+        encode: Callable[[Rows], Matrix],
+        model: CompiledModel,
+        *,
+        alone: Callable[[], bool],
+        threads: Executor,
+        batched: Callable[[float], object],
+    ) -> None:
+        self._encode = encode
+        self._predict = model.predict_matrix
+        self._alone = alone
+        self._threads = threads
+        self._batched = batched
+        self._waiting: list[tuple[Matrix, asyncio.Future[Outputs]]] = []
+
+    async def outputs(self, rows: Rows) -> Outputs:
+        if len(rows) >= LARGE:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, self._large, rows)
+        matrix = self._encode(rows)
+        if self._alone():
+            self._batched(len(matrix))
+            return _listed(self._predict(matrix))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outputs] = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._flush)
+        self._waiting.append((matrix, future))
+        return await future
+
+    def _large(self, rows: Rows) -> Outputs:
+        matrix = self._encode(rows)
+        answers = [self._predict(matrix[start : start + 1024]) for start in range(0, len(matrix), 1024)]
+        self._batched(len(matrix))
+        return _listed(np.concatenate(answers))
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        start = 0
+        while start < len(waiting):
+            end, rows = start, 0
+            while end < len(waiting) and (end == start or rows + len(waiting[end][0]) <= LARGE):
+                rows += len(waiting[end][0])
+                end += 1
+            self._run(waiting[start:end])
+            start = end
+
+    def _run(self, batch: list[tuple[Matrix, "asyncio.Future[Outputs]"]]) -> None:
+        matrix = batch[0][0] if len(batch) == 1 else np.concatenate([rows for rows, _ in batch])
+        try:
+            answers = _listed(self._predict(matrix))
+        except Exception as error:
+            if len(batch) == 1:
+                _fail(batch[0][1], error)
+                return
+            for one in batch:  # what one request breaks must not break its neighbours
+                self._run([one])
+            return
+        self._batched(len(matrix))
+        place = 0
+        for rows, future in batch:
+            if not future.done():
+                future.set_result(answers[place : place + len(rows)])
+            place += len(rows)
+
+
+class QueueBatcher:
+    """Batches requests to a runtime that blocks (a native release in its child process): while one batch is being
+    answered, the next gathers.
+
+    Args:
+        check: raises `InvalidInput` for rows that the release does not take.
+        predict: blocks; runs in a thread.
+        threads: a thread of its own, so that a slow release blocks nobody.
+        batched: told the number of rows of each run.
+    """
+
+    def __init__(
+        self,
+        check: Callable[[Rows], Any],
+        predict: Callable[[Rows], Matrix],
+        *,
+        threads: Executor,
+        batched: Callable[[float], object],
+    ) -> None:
+        self._check = check
+        self._predict = predict
+        self._threads = threads
+        self._batched = batched
+        self._waiting: list[tuple[Rows, asyncio.Future[Outputs]]] = []
+        self._drain: asyncio.Task[None] | None = None
+
+    async def outputs(self, rows: Rows) -> Outputs:
+        loop = asyncio.get_running_loop()
+        if len(rows) >= LARGE:
+            await loop.run_in_executor(None, self._check, rows)
+        else:
+            self._check(rows)
+        future: asyncio.Future[Outputs] = loop.create_future()
+        self._waiting.append((rows, future))
+        if self._drain is None or self._drain.done():
+            self._drain = loop.create_task(self._drained())
+        return await future
+
+    async def _drained(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.pop(0)]
+            rows = len(batch[0][0])
+            while self._waiting and rows + len(self._waiting[0][0]) <= LARGE:
+                rows += len(self._waiting[0][0])
+                batch.append(self._waiting.pop(0))
+            await self._run(batch)
+
+    async def _run(self, batch: list[tuple[Rows, "asyncio.Future[Outputs]"]]) -> None:
+        rows = [row for some, _ in batch for row in some]
+        try:
+            answers = _listed(await asyncio.get_running_loop().run_in_executor(self._threads, self._predict, rows))
+        except Exception as error:
+            if len(batch) == 1:
+                _fail(batch[0][1], error)
+                return
+            for one in batch:
+                await self._run([one])
+            return
+        self._batched(len(rows))
+        place = 0
+        for some, future in batch:
+            if not future.done():
+                future.set_result(answers[place : place + len(some)])
+            place += len(some)
+
+
+def _listed(outputs: Matrix) -> Outputs:
+    listed: Outputs = outputs.tolist()
+    return listed
+
+
+def _fail(future: "asyncio.Future[Outputs]", error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)

@@ -1,0 +1,183 @@
+"""Connections with limits: uvicorn's HTTP protocol takes headers of any size and waits for a request for ever.
+
+Here the head of a request has a greatest size (431), the whole of it a time to arrive (408), an idle or stuck
+connection an end; a client that closed its sending side still gets its answer; and refusals are JSON.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+IDLE_SECONDS = 75.0  # longer than the 60 s after which common balancers drop a connection themselves
+STUCK_SECONDS = 30.0  # a client that reads nothing of its answer
+MAX_CONNECTIONS = 4096
+_FRAMING = 1 << 20  # bytes around the body (chunk sizes, trailers) beyond which nobody is honest
+
+_REST, _HEAD, _BODY = range(3)
+
+
+class _TooMuchHead(Exception):
+    pass
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection. Made by uvicorn; `guarded` gives a subclass with its limits."""
+
+    max_header_bytes = 16_384
+    read_timeout = 10.0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._stage = _REST
+        self._begun = 0  # requests that began in the data being fed
+        self._head_bytes = 0  # of the head's lines that the parser gave us
+        self._raw_head = 0  # received while the head was not complete
+        self._overhead = 0  # received while in a body, less the body itself
+        self._body_bytes = 0
+        self._status = 400  # with which a failing parser is answered
+        self._reading_since: float | None = None
+        self._stuck_since: float | None = None
+        self._heard_at = self.loop.time()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > MAX_CONNECTIONS:
+            self._refuse(503, "too many connections are open")
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        self._heard_at = self.loop.time()
+        before = self._stage
+        self._begun = 0
+        body_before = self._body_bytes
+        super().data_received(data)
+        if self._stage == _HEAD:
+            # Of data that began with something else, how much belongs to this head is not known: less than a read.
+            self._raw_head = self._raw_head + len(data) if before != _BODY and self._begun <= 1 else 0
+            if self._raw_head > self.max_header_bytes:
+                self._refuse(431, f"the headers have more than {self.max_header_bytes:,} bytes")
+        elif self._stage == _BODY and before == _BODY:
+            got = self._body_bytes - body_before
+            self._overhead += len(data) - got
+            if self._overhead > _FRAMING + 8 * self._body_bytes:
+                self._refuse(400, "the body has more framing than content")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._stage = _HEAD
+        self._begun += 1
+        self._head_bytes = self._raw_head = self._overhead = self._body_bytes = 0
+        self._reading_since = self._heard_at
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self._count_head(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count_head(len(name) + len(value) + 4)
+        if self._stage == _HEAD:
+            super().on_header(name, value)  # trailers are counted, and dropped
+
+    def _count_head(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > self.max_header_bytes:
+            self._status = 431
+            raise _TooMuchHead  # the parser stops, and `send_400_response` answers
+
+    def on_headers_complete(self) -> None:
+        self._stage = _BODY
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._stage = _REST
+        self._reading_since = None
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        # As uvicorn's, without its timer for each response: `sweep` ends idle connections.
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stuck_since = self.loop.time()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stuck_since = None
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep a half-closed connection open while it is owed answers."""
+        owed = self._stage == _REST and self.cycle is not None and not self.cycle.response_complete
+        if owed:
+            for cycle, _ in self.pipeline:
+                cycle.keep_alive = True
+            last = self.pipeline[0][0] if self.pipeline else self.cycle
+            last.keep_alive = False
+        return owed
+
+    def send_400_response(self, msg: str) -> None:
+        status, self._status = self._status, 400
+        message = msg if status == 400 else f"the headers have more than {self.max_header_bytes:,} bytes"
+        self._refuse(status, message)
+
+    def sweep(self, now: float) -> None:
+        """End the connection if it is past a limit; asked twice a second."""
+        if self.transport.is_closing():
+            # A client that does not read would keep a closing connection for ever.
+            if now - self._heard_at > STUCK_SECONDS + self.read_timeout:
+                self.transport.abort()
+        elif self._stuck_since is not None and now - self._stuck_since > STUCK_SECONDS:
+            self.transport.abort()
+        elif self._reading_since is not None:
+            if now - self._reading_since > self.read_timeout:
+                self._refuse(408, f"the request did not arrive within {self.read_timeout:g} seconds")
+        elif (self.cycle is None or self.cycle.response_complete) and not self.pipeline:
+            patience = IDLE_SECONDS if self.cycle is not None else self.read_timeout
+            if now - self._heard_at > patience:
+                self.transport.close()
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer and close; where an answer is under way already, only close."""
+        if self.transport.is_closing():
+            return
+        cycle = self.cycle
+        busy = cycle is not None and not cycle.response_complete
+        if not (busy and (cycle.response_started or self.pipeline)):
+            body = msgspec.json.encode({"error": "RequestRefused", "message": message, "cure": "", "where": {}})
+            lines = (
+                f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+                "content-type: application/json",
+                f"content-length: {len(body)}",
+                *(("retry-after: 1",) if status == 503 else ()),
+                "connection: close\r\n\r\n",
+            )
+            self.transport.write("\r\n".join(lines).encode() + body)
+        if busy:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._reading_since = None
+        self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Upgrades are not taken; the request is answered as if it asked for none."""
+
+
+def guarded(*, max_header_bytes: int, read_timeout: float) -> type[GuardedProtocol]:
+    """The protocol with these limits: bytes, and seconds for a whole request to arrive."""
+    return type(
+        "Guarded", (GuardedProtocol,), {"max_header_bytes": max_header_bytes, "read_timeout": read_timeout}
+    )

@@ -1,0 +1,223 @@
+"""The gateway's parent process: follows the routes, checks what was promoted, and keeps its workers alive."""
+
+import errno
+import logging
+import os
+import selectors
+import shutil
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+
+from mainspring.clock import Clock
+from mainspring.domain.ports import Records
+from mainspring.errors import MainspringError, UsageError
+from mainspring.serving.judge import Judge
+from mainspring.serving.options import GatewayOptions, WorkerOrders
+from mainspring.serving.supervisor import WorkerProcess
+from mainspring.serving.table import Table, read_table, write_table
+
+_LOG = logging.getLogger("mainspring.gateway")
+_POLL = 0.25  # seconds between two looks at the routes
+_HEARTBEAT = 2.0
+_TTL = 10.0  # seconds after its last report for which a worker counts as live
+
+
+def run_gateway(
+    options: GatewayOptions,
+    records: Records,
+    clock: Clock,
+    *,
+    announce: Callable[[str], object] = str,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C; then answer what was taken, and return.
+
+    Args:
+        records: read for the routes, written for the workers' heartbeats.
+        announce: told the address, e.g. `http://127.0.0.1:8000`, as soon as it is open.
+
+    Raises:
+        UsageError: the address is taken or cannot be had, or is open to others without a token.
+    """
+    options.check()
+    gateway = Gateway(options, records, clock)
+    handlers = {number: signal.signal(number, gateway.on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        announce(gateway.address)
+        gateway.run()
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        gateway.close()
+
+
+class Gateway:
+    """Args:
+    options: checked by the caller.
+    """
+
+    def __init__(self, options: GatewayOptions, records: Records, clock: Clock) -> None:
+        self._options = options
+        self._records = records
+        self._clock = clock
+        self._listener = _listen(options.settings.host, options.settings.port)
+        port = self._listener.getsockname()[1]
+        host = options.settings.host
+        self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self._name = f"{socket.gethostname()}:{port}"
+        self._folder = options.folder / str(port)
+        self._table_file = self._folder / "routes.json"
+        self._stopping = False
+        self._wake, self._woken = socket.socketpair()
+        self._woken.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._judge = Judge(options.releases, options.trusted, clock)
+        self._table: Table | None = None
+        self._trouble = ""
+        self._beaten: dict[int, tuple[int, float]] = {}
+        metrics = self._folder / "metrics"
+        shutil.rmtree(metrics, ignore_errors=True)
+        metrics.mkdir(parents=True)
+        environment = {
+            **os.environ,
+            "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+            "OMP_NUM_THREADS": "1",
+        }
+        self._workers = [
+            WorkerProcess(
+                WorkerOrders.of(options, slot=slot, listener=self._listener.fileno(), table=self._table_file),
+                environment,
+                clock,
+            )
+            for slot in range(options.settings.workers)
+        ]
+
+    def on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Make `run` return; may be called from a signal handler or another thread."""
+        self._stopping = True
+        with suppress(OSError):
+            self._wake.send(b".")
+
+    def run(self) -> None:
+        """Until stopped."""
+        _LOG.info("listening on %s", self.address)
+        with suppress(MainspringError):
+            self._judge.remember(read_table(self._table_file))
+        next_look = 0.0
+        while not self._stopping:
+            now = self._clock.monotonic()
+            if now >= next_look:
+                self._follow_routes()
+                next_look = now + _POLL
+            self._tend_workers()
+            for key, _ in self._selector.select(max(0.0, next_look - self._clock.monotonic())):
+                worker = key.data
+                if worker is not None and worker.control is not None and worker.hear():
+                    self._heartbeat(worker)
+        self._drain()
+
+    def close(self) -> None:
+        """Give everything back; workers still alive are ended."""
+        for worker in self._workers:
+            worker.wait(self._clock.monotonic())
+        self._selector.close()
+        for end in (self._wake, self._woken, self._listener):
+            end.close()
+
+    def _follow_routes(self) -> None:
+        try:
+            routes = self._records.routes()
+            table = self._judge.table(routes)
+            if table is not None and table != self._table:
+                write_table(self._table_file, table)
+                self._table = table
+                for worker in self._workers:
+                    worker.table_changed()
+        except MainspringError as error:
+            # The database or the disk fails: what is served goes on being served.
+            if str(error) != self._trouble:
+                _LOG.error("the routes cannot be followed: %s", error)
+            self._trouble = str(error)
+        else:
+            self._trouble = ""
+
+    def _tend_workers(self) -> None:
+        for worker in self._workers:
+            control = worker.control
+            if worker.check():
+                if control is not None:
+                    self._selector.unregister(control)
+                self._forget(worker)
+            if worker.start_if_due():
+                assert worker.control is not None
+                self._selector.register(worker.control, selectors.EVENT_READ, worker)
+
+    def _heartbeat(self, worker: WorkerProcess) -> None:
+        report = worker.report
+        if report is None:
+            return
+        slot, now = worker.orders.slot, self._clock.monotonic()
+        generation, at = self._beaten.get(slot, (-1, 0.0))
+        if report.generation == generation and now - at < _HEARTBEAT:
+            return
+        try:
+            self._records.heartbeat(self._worker_name(worker), self._name, report.generation, ttl=_TTL)
+        except MainspringError as error:
+            _LOG.error("a heartbeat was not written: %s", error)
+        else:
+            self._beaten[slot] = (report.generation, now)
+
+    def _forget(self, worker: WorkerProcess) -> None:
+        self._beaten.pop(worker.orders.slot, None)
+        with suppress(MainspringError):
+            self._records.forget_worker(self._worker_name(worker))
+
+    def _worker_name(self, worker: WorkerProcess) -> str:
+        return f"{self._name}/{worker.orders.slot}"
+
+    def _drain(self) -> None:
+        _LOG.info("shutting down: open requests are answered first")
+        self._listener.close()  # what comes from now on is refused by the system
+        for worker in self._workers:
+            worker.stop()
+        deadline = self._clock.monotonic() + self._options.settings.drain_timeout + 5.0
+        for worker in self._workers:
+            worker.wait(deadline)
+            self._forget(worker)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """The listening socket, which every worker inherits.
+
+    Raises:
+        UsageError: the address is taken, or is none of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise UsageError(
+                f"the port {port} on {host} is taken by another program",
+                cure="give another one with --port, or stop that program",
+                where={"host": host, "port": port},
+            ) from error
+        why = "needs more rights" if error.errno == errno.EACCES else f"cannot be opened ({error.strerror})"
+        raise UsageError(
+            f"the address {host}:{port} {why}",
+            cure="give another one with --host and --port",
+            where={"host": host, "port": port},
+        ) from error
+    listener.set_inheritable(True)
+    listener.setblocking(False)
+    return listener

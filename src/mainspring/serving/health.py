@@ -1,0 +1,53 @@
+"""Whether this gateway lives, whether it is ready, and what it counts."""
+
+import re
+
+import msgspec
+
+from mainspring.serving.exchange import Request, Response, Route
+from mainspring.serving.meters import CONTENT_TYPE, Meters
+from mainspring.serving.pool import ReleasePool
+from mainspring.serving.protocols.errors import NATIVE
+
+_ENCODE = msgspec.json.Encoder().encode
+
+
+class Health:
+    """Args:
+    pool: the releases.
+    meters: the counts.
+    """
+
+    def __init__(self, pool: ReleasePool, meters: Meters) -> None:
+        self._pool = pool
+        self._meters = meters
+
+    def routes(self) -> tuple[Route, ...]:
+        return (
+            Route("GET", re.compile(r"/healthz"), self.alive, NATIVE, open=True),
+            Route("GET", re.compile(r"/"), self.alive, NATIVE, open=True),
+            Route("GET", re.compile(r"/readyz"), self.ready, NATIVE, open=True),
+            Route("GET", re.compile(r"/metrics"), self.metrics, NATIVE),
+        )
+
+    async def alive(self, _: Request) -> Response:
+        """The worker answers; in the words of KServe V1."""
+        return Response(200, b'{"status":"alive"}')
+
+    async def ready(self, _: Request) -> Response:
+        """200 when every routed model has a warm release; what was refused is named either way."""
+        pool = self._pool
+        document = {
+            "ready": pool.ready,
+            "generation": pool.generation,
+            "models": {model: loaded.ref for model, loaded in sorted(pool.champions.items())},
+            "refused": [{"release": refusal.ref, "reason": refusal.reason} for refusal in pool.refused],
+        }
+        if not pool.ready and not pool.refused:
+            routed = bool(pool.table and pool.table.champions)
+            document["reason"] = "releases are being loaded" if routed else "no release has been promoted yet"
+        return Response(200 if pool.ready else 503, _ENCODE(document))
+
+    async def metrics(self, _: Request) -> Response:
+        """Of all workers together."""
+        return Response(200, self._meters.exposition(), content_type=CONTENT_TYPE)

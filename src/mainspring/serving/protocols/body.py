@@ -1,0 +1,37 @@
+"""JSON bodies, decoded so that no input whatever is more than a refusal."""
+
+from typing import Any
+
+import msgspec
+
+from mainspring.errors import MalformedRequest
+
+_DECODER = msgspec.json.Decoder()
+
+
+def decode_json(body: bytes) -> Any:
+    """The JSON value of a body; of a key that comes twice, the last value.
+
+    Raises:
+        MalformedRequest: no JSON (NaN and Infinity are none), too deeply nested, not UTF-8, or a number that no
+            64-bit float can hold.
+    """
+    try:
+        return _DECODER.decode(body)
+    except msgspec.ValidationError as error:
+        problem, cure = (
+            f"the body holds a number that is out of range ({error})",
+            "send null for an unknown number",
+        )
+    except msgspec.DecodeError as error:
+        if not body.strip():
+            problem, cure = "the body is empty", "send a JSON object or array"
+        else:
+            problem, cure = f"the body is no JSON: {error}", "mend it; NaN and Infinity are no JSON, null is"
+    except RecursionError:
+        problem, cure = "the body is nested too deeply", "send rows as objects of plain values"
+    except UnicodeDecodeError:
+        problem, cure = "the body is not UTF-8", "encode it as UTF-8"
+    except ValueError:  # an integer of thousands of digits
+        problem, cure = "the body holds a number that is too long", "send numbers of at most 300 digits"
+    raise MalformedRequest(problem, cure=cure)

@@ -1,0 +1,85 @@
+"""Our own protocol: `POST /predict/{model}` with one row or many, features by name."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from mainspring.domain.release import OutputSpec
+from mainspring.errors import MalformedRequest
+from mainspring.serving.batcher import Outputs
+from mainspring.serving.dataplane import Dataplane
+from mainspring.serving.exchange import Request, Response, Route
+from mainspring.serving.protocols.body import decode_json
+from mainspring.serving.protocols.errors import NATIVE
+
+_ENCODE = msgspec.json.Encoder().encode
+
+
+class NativeProtocol:
+    """Args:
+    plane: the predict use case.
+    """
+
+    def __init__(self, plane: Dataplane) -> None:
+        self._plane = plane
+
+    def routes(self) -> tuple[Route, ...]:
+        return (Route("POST", re.compile(r"/predict/([^/]+)"), self.predict, NATIVE),)
+
+    async def predict(self, request: Request, name: str) -> Response:
+        """Answer one row object, an array of them, or `{"rows": [...]}`."""
+        plane = self._plane
+        release = await plane.release(name)
+        rows = rows_of(decode_json(request.body))
+        outputs = await plane.predict(release, rows)
+        body = _ENCODE(
+            {
+                "model": release.model,
+                "release": release.ref,
+                "id": request.id,
+                "predictions": predictions(release.manifest.output, outputs),
+            }
+        )
+        return Response(200, body, model=release.model, release=release.ref)
+
+
+def rows_of(document: Any) -> list[Any]:
+    """The rows of a request.
+
+    Raises:
+        MalformedRequest: neither an object nor an array.
+
+    Examples:
+        >>> rows_of({"age": 3})
+        [{'age': 3}]
+        >>> rows_of({"rows": [{"age": 3}]})
+        [{'age': 3}]
+    """
+    if isinstance(document, list):
+        return document
+    if isinstance(document, dict):
+        # No value of a row is ever an array, so this cannot be a row with a feature of that name.
+        if len(document) == 1 and isinstance(document.get("rows"), list):
+            rows: list[Any] = document["rows"]
+            return rows
+        return [document]
+    raise MalformedRequest(
+        "the body is neither a row nor an array of rows",
+        cure='send {"feature": value, …}, [{…}, {…}] or {"rows": [{…}]}',
+    )
+
+
+def predictions(spec: OutputSpec, outputs: Outputs) -> list[dict[str, Any]]:
+    """The answers as people read them.
+
+    Examples:
+        >>> from mainspring.domain.task import Task
+        >>> predictions(OutputSpec(Task.BINARY, ("no", "yes"), positive="yes"), [[0.25, 0.75]])
+        [{'prediction': 'yes', 'probabilities': {'no': 0.25, 'yes': 0.75}}]
+    """
+    classes = spec.classes
+    if not classes:
+        return [{"prediction": row[0]} for row in outputs]
+    decide = spec.decide
+    return [{"prediction": decide(row), "probabilities": dict(zip(classes, row, strict=True))} for row in outputs]

@@ -1,0 +1,180 @@
+"""A gateway worker: `python -m mainspring.serving.worker FD`, started by the gateway's parent process only.
+
+It answers requests from the shared listening socket and never opens the database. FD is its end of the socket to
+the parent; when that ends, the worker finishes what it took and goes.
+"""
+
+import asyncio
+import gc
+import logging
+import math
+import os
+import socket
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import uvicorn
+import uvloop
+
+from mainspring.errors import MainspringError
+from mainspring.serving.access import Access
+from mainspring.serving.app import App
+from mainspring.serving.connection import GuardedProtocol, guarded
+from mainspring.serving.dataplane import Dataplane
+from mainspring.serving.health import Health
+from mainspring.serving.meters import Meters
+from mainspring.serving.openapi import OpenApi
+from mainspring.serving.options import WorkerOrders
+from mainspring.serving.pool import ReleasePool
+from mainspring.serving.protocols.native import NativeProtocol
+from mainspring.serving.protocols.tfserving import TensorFlowPredict
+from mainspring.serving.protocols.tfserving_status import TensorFlowStatus
+from mainspring.serving.reports import Report, encode_report
+from mainspring.serving.residents import ReleaseLoader
+from mainspring.serving.table import read_table
+
+_LOG = logging.getLogger("mainspring.gateway")
+_WARM_UP = 5.0  # seconds after which a worker listens though its releases are still loading
+_REPORT_EVERY = 1.0
+
+
+class Worker:
+    """Args:
+    orders: what the parent wants.
+    control: the socket to the parent.
+    """
+
+    def __init__(self, orders: WorkerOrders, control: socket.socket) -> None:
+        self._orders = orders
+        self._control = control
+        self._table = Path(orders.table)
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="large")
+        self._loading = ThreadPoolExecutor(1, thread_name_prefix="release")
+        meters = Meters(self._table.parent / "metrics", orders.slot)
+        loader = ReleaseLoader(
+            Path(orders.trusted),
+            alone=lambda: len(self._server.server_state.tasks) <= 1,
+            threads=self._threads,
+            batched=meters.batch_rows.observe,
+        )
+        self.pool = ReleasePool(
+            loader, threads=self._loading, loaded=lambda model, refused: meters.loaded(model, refused=refused)
+        )
+        plane = Dataplane(self.pool, max_rows=orders.max_rows)
+        routes = (
+            *NativeProtocol(plane).routes(),
+            *TensorFlowPredict(plane).routes(),
+            *TensorFlowStatus(plane).routes(),
+            *Health(self.pool, meters).routes(),
+            *OpenApi(self.pool).routes(),
+        )
+        app = App(
+            routes,
+            access=Access(loopback=orders.loopback, token_digest=orders.token_digest),
+            meters=meters,
+            max_body=orders.max_body_bytes,
+            max_waiting=orders.max_waiting,
+        )
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http=guarded(max_header_bytes=orders.max_header_bytes, read_timeout=orders.read_timeout),
+                loop="uvloop",
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=math.ceil(orders.drain_timeout),
+            )
+        )
+
+    async def run(self) -> None:
+        """Until the parent ends the stream or a signal comes; then open requests are answered first."""
+        reader, writer = await asyncio.open_connection(sock=self._control)
+        listener = socket.socket(fileno=self._orders.listener)
+        loading = asyncio.create_task(self._apply())
+        # A worker that is not warm would refuse what its neighbours could answer.
+        await asyncio.wait([loading], timeout=_WARM_UP)
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays: no need to look through it again and again
+        tasks = [
+            loading,
+            asyncio.create_task(self._listen(reader, writer)),
+            asyncio.create_task(self._report(writer)),
+            asyncio.create_task(self._sweep()),
+        ]
+        try:
+            await self._server.serve(sockets=[listener])
+        finally:
+            for task in tasks:
+                task.cancel()
+            await self.pool.close()
+            self._loading.shutdown(wait=True)
+            writer.close()
+
+    async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while await reader.readline():
+                await self._apply()
+                writer.write(encode_report(self._state()))
+        self._server.should_exit = True
+
+    async def _apply(self) -> None:
+        try:
+            table = read_table(self._table)
+            if table is not None:
+                await self.pool.apply(table)
+        except MainspringError as error:
+            _LOG.error("%s", error)
+
+    async def _report(self, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while True:
+                writer.write(encode_report(self._state()))
+                await writer.drain()
+                await asyncio.sleep(_REPORT_EVERY)
+
+    def _state(self) -> Report:
+        return Report(self.pool.generation, self.pool.ready, self.pool.refused)
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(0.5)
+            for connection in list(self._server.server_state.connections):
+                if isinstance(connection, GuardedProtocol):
+                    connection.sweep(loop.time())
+
+
+def main() -> None:
+    """Read the orders, then serve."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        byte = control.recv(1)  # not a byte more: what follows belongs to the event loop
+        if not byte:
+            return
+        line += byte
+    orders = msgspec.json.decode(line, type=WorkerOrders)
+    logging.basicConfig(
+        level=logging.INFO, format=f"%(asctime)s %(levelname)s gateway worker {orders.slot}: %(message)s"
+    )
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    control.setblocking(False)
+
+    async def serve() -> None:
+        await Worker(orders, control).run()
+
+    uvloop.run(serve())
+    logging.shutdown()
+    os._exit(0)  # a thread stuck in a library must not keep a worker that has done its work
+
+
+if __name__ == "__main__":
+    main()
