@@ -52,11 +52,11 @@ def estimator_frame(rows: pl.DataFrame, fields: Sequence[Column | InputField]) -
         >>> frame["age"].tolist(), frame["job"].tolist()
         ([31.0, nan], ['cook', nan])
     """
-    columns: dict[str, NDArray[Any]] = {}
+    columns: dict[str, NDArray[Any]] = {}  # polars would take a name such as ^a$ for a pattern, hence the aliases
     for field in fields:
         if field.name not in rows.columns:
             raise _absent(field.name, rows.columns)
-        columns[field.name] = _array_of_series(rows.get_column(field.name), field.kind)
+        columns[field.name] = _array_of_series(rows.get_column(field.name).alias("value"), field.kind)
     return _framed(columns, rows.height)
 
 

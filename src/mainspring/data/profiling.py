@@ -27,7 +27,7 @@ def profile_of(rows: pl.DataFrame, fields: Sequence[Column | InputField], *, see
 def add_rows(profile: Profile, rows: pl.DataFrame) -> None:
     """Take the rows' values of the profile's columns in."""
     for name, column in profile.columns.items():
-        _add_series(column, rows.get_column(name))
+        _add_series(column, rows.get_column(name).alias("value"))  # a name such as ^a$ would be a pattern
 
 
 def _add_series(column: ColumnProfile, series: pl.Series) -> None:
@@ -39,5 +39,5 @@ def _add_series(column: ColumnProfile, series: pl.Series) -> None:
         column.add_numbers(series.cast(pl.Float64).fill_null(float("nan")).to_numpy())
     else:
         counts = series.drop_nulls().cast(pl.String).value_counts(name="rows")
-        texts = counts.get_column(series.name).to_list()
+        texts = counts.get_column("value").to_list()
         column.add_counts(dict(zip(texts, counts.get_column("rows").to_list(), strict=True)), series.null_count())

@@ -31,7 +31,7 @@ def rows_with_target(frame: pl.DataFrame, target: str) -> tuple[pl.DataFrame, Fi
         >>> rows.height, finding.rows, finding.examples
         (2, 1, ({'row': 2},))
     """
-    missing = _missing(_column(frame, target))
+    missing = _missing(_column(frame, target).alias("value"))
     count = int(missing.sum())
     if frame.height == 0:
         raise TargetError("there are no rows to learn from", cure="give data with rows", where={"column": target})
@@ -78,7 +78,7 @@ def target_values(
         >>> y.tolist(), classes
         ([1, 0, 0, 1], ('<=50K', '>50K'))
     """
-    name = series.name
+    name, series = series.name, series.alias("value")  # polars would take a name such as ^a$ for a pattern
     if series.len() == 0:
         raise TargetError("there are no rows to learn from", cure="give data with rows", where={"column": name})
     missing = int(_missing(series).sum())
@@ -94,7 +94,7 @@ def target_values(
             cure="name another target, or give data in which it differs",
             where={"column": name, "rows": series.len()},
         )
-    return _numbers(series) if task is Task.REGRESSION else _classes(series, task)
+    return _numbers(series, name) if task is Task.REGRESSION else _classes(series, name, task)
 
 
 def _column(frame: pl.DataFrame, target: str) -> pl.Series:
@@ -114,61 +114,60 @@ def _missing(series: pl.Series) -> pl.Series:
     return series.is_null()
 
 
-def _numbers(series: pl.Series) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+def _numbers(series: pl.Series, name: str) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     if not (series.dtype.is_numeric() or series.dtype == pl.Boolean):
         raise TargetError(
-            f"the target {series.name!r} holds no numbers, e.g. {_label(series[0])!r}, and the task is regression",
+            f"the target {name!r} holds no numbers, e.g. {_label(series[0])!r}, and the task is regression",
             cure="declare it a number in schema.toml, or a classification in model.py",
-            where={"column": series.name},
+            where={"column": name},
         )
     values = series.cast(pl.Float64).to_numpy().astype(np.float64, copy=False)
     infinite = np.flatnonzero(~np.isfinite(values))
     if infinite.size:
         raise TargetError(
-            f"the target {series.name!r} is infinite in {infinite.size:,} rows, "
-            f"first in row {int(infinite[0]) + 1:,}",
+            f"the target {name!r} is infinite in {infinite.size:,} rows, first in row {int(infinite[0]) + 1:,}",
             cure="mend these rows, or make their text mean missing in schema.toml",
-            where={"column": series.name, "row": int(infinite[0]) + 1, "rows": int(infinite.size)},
+            where={"column": name, "row": int(infinite[0]) + 1, "rows": int(infinite.size)},
         )
     return values, ()
 
 
-def _classes(series: pl.Series, task: Task) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _classes(series: pl.Series, name: str, task: Task) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     if series.dtype.is_temporal():
         raise TargetError(
-            f"the target {series.name!r} is a time, which is no class",
+            f"the target {name!r} is a time, which is no class",
             cure="name another target, or declare the column a category in schema.toml",
-            where={"column": series.name},
+            where={"column": name},
         )
     counts = series.value_counts()
-    labels = {value: _label(value) for value in counts.get_column(series.name).to_list()}
+    labels = {value: _label(value) for value in counts.get_column("value").to_list()}
     classes = tuple(sorted(labels.values()))
-    _check_counts(series, task, {labels[value]: count for value, count in counts.iter_rows()})
+    _check_counts(name, task, {labels[value]: count for value, count in counts.iter_rows()})
     index = {label: number for number, label in enumerate(classes)}
     codes = series.replace_strict({value: index[label] for value, label in labels.items()}, return_dtype=pl.Int64)
     return codes.to_numpy().astype(np.int64, copy=False), classes
 
 
-def _check_counts(series: pl.Series, task: Task, counts: dict[str, int]) -> None:
+def _check_counts(name: str, task: Task, counts: dict[str, int]) -> None:
     single = sorted(label for label, count in counts.items() if count == 1)
     if single:
         shown = ", ".join(repr(label) for label in single[:_SHOWN]) + (", …" if len(single) > _SHOWN else "")
         many = len(single) > 1
         raise TargetError(
-            f"the target {series.name!r} has {len(single):,} classes of one row each: {shown}"
+            f"the target {name!r} has {len(single):,} classes of one row each: {shown}"
             if many
-            else f"the target {series.name!r} has one row only of the class {shown}",
+            else f"the target {name!r} has one row only of the class {shown}",
             cure="a class needs at least two rows, one to learn from and one to judge by: "
             + ("declare a regression, or merge rare classes" if many else "give more rows, or leave this one out"),
-            where={"column": series.name, "classes": len(single)},
+            where={"column": name, "classes": len(single)},
         )
     if task is Task.BINARY and len(counts) != 2:
         shown = ", ".join(repr(label) for label in sorted(counts)[:_SHOWN])
         more = ", …" if len(counts) > _SHOWN else ""
         raise TargetError(
-            f"the target {series.name!r} has {len(counts):,} classes ({shown}{more}) and the task is binary",
+            f"the target {name!r} has {len(counts):,} classes ({shown}{more}) and the task is binary",
             cure="declare the task multiclass in model.py, or mend the labels",
-            where={"column": series.name, "classes": len(counts)},
+            where={"column": name, "classes": len(counts)},
         )
 
 
