@@ -1,0 +1,159 @@
+"""Scores a table of any size: the release's answers, streaming, resumable, each row exactly once.
+
+Rows go through in parts of a fixed size. A part is written whole or not at all, so that a killed job, started
+again, does only what is missing; the output gets its name when the last part is there.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mainspring.batch.formats import Format, format_of
+from mainspring.domain.ids import digest_json
+from mainspring.domain.release import Manifest, OutputSpec
+from mainspring.domain.task import Task
+from mainspring.errors import SourceNotFound
+from mainspring.release.labels import predicted_classes
+from mainspring.release.runtimes.base import Runtime
+from mainspring.stores.atomic import naming_a_full_disk, write_atomic
+
+ROW = "row"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreJob:
+    """What to score.
+
+    Attributes:
+        batches: the typed rows in order, in batches of a size that is the same each time it is called.
+        identity: what the input is; a job with another one does not go on from this one's parts.
+        output: the name, which tells the format.
+        keep: columns of the input to keep in the output.
+        key: the column that names a row; without one the output numbers the rows, from 0.
+        threads: batches in work at a time.
+    """
+
+    batches: Callable[[], Iterator[pl.DataFrame]]
+    identity: dict[str, object]
+    output: str
+    keep: Sequence[str]
+    key: str | None
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreResult:
+    rows: int
+    resumed_rows: int  # of these, scored by an earlier attempt
+    output: str
+
+
+def score(
+    job: ScoreJob, manifest: Manifest, runtime: Runtime, *, on_rows: Callable[[int], None] | None = None
+) -> ScoreResult:
+    """Score all rows into the output; nothing stands under its name before all are there.
+
+    Args:
+        on_rows: told how many more rows are done, from several threads' results in order.
+
+    Raises:
+        UsageError: the output's name tells no format.
+        DataError: an input row that does not fit; the parts before it are kept for the next attempt.
+        DiskFull: there is no room; the parts are kept.
+    """
+    form = format_of(job.output)
+    output = Path(job.output.rstrip("/"))
+    if not output.parent.is_dir():
+        raise SourceNotFound(
+            f"there is no folder {output.parent}", cure="make it first", where={"file": job.output}
+        )
+    fingerprint = digest_json({"release": manifest.files, "input": job.identity, "keep": list(job.keep)})
+    parts = _parts_folder(output, fingerprint)
+    rows = resumed = count = 0
+    for number, (height, was_there) in enumerate(_done_parts(job, form, parts, manifest, runtime)):
+        rows += height
+        resumed += height if was_there else 0
+        count = number + 1
+        if on_rows is not None:
+            on_rows(height)
+    form.join([_place(parts, form, part) for part in range(count)], parts, output, fingerprint)
+    shutil.rmtree(parts)
+    return ScoreResult(rows, resumed, job.output)
+
+
+def _parts_folder(output: Path, fingerprint: str) -> Path:
+    """The parts of this job; those of another job for the same output are dropped."""
+    folder = output.parent / f".{output.name}.parts"
+    mark = folder / "job.json"
+    if folder.exists() and not (mark.exists() and msgspec.json.decode(mark.read_bytes()) == fingerprint):
+        shutil.rmtree(folder)
+    folder.mkdir(exist_ok=True)
+    write_atomic(mark, msgspec.json.encode(fingerprint), role=f"the output {output.name}")
+    return folder
+
+
+def _place(parts: Path, form: Format, number: int) -> Path:
+    return parts / f"{number:06d}{form.suffix}"
+
+
+def _done_parts(
+    job: ScoreJob, form: Format, parts: Path, manifest: Manifest, runtime: Runtime
+) -> Iterator[tuple[int, bool]]:
+    """Rows of each part as it is done, in order, and whether it was there already. Few parts are in memory."""
+    start = 0
+    with ThreadPoolExecutor(job.threads, thread_name_prefix="score") as pool:
+        working: deque[tuple[int, Future[None] | None]] = deque()
+        for number, batch in enumerate(job.batches()):
+            place = _place(parts, form, number)
+            future = None
+            if not place.exists():
+                future = pool.submit(_score_part, job, form, place, batch, start, manifest, runtime)
+            working.append((batch.height, future))
+            start += batch.height
+            while len(working) > job.threads:
+                yield _await(*working.popleft())
+        while working:
+            yield _await(*working.popleft())
+
+
+def _await(height: int, future: Future[None] | None) -> tuple[int, bool]:
+    if future is not None:
+        future.result()
+    return height, future is None
+
+
+def _score_part(
+    job: ScoreJob, form: Format, place: Path, batch: pl.DataFrame, start: int, manifest: Manifest, runtime: Runtime
+) -> None:
+    outputs = runtime.predict_frame(batch)
+    named = batch.get_column(job.key) if job.key is not None else _numbers(start, batch.height)
+    kept = [name for name in job.keep if name != job.key]
+    scored = pl.DataFrame([named, *_answers(outputs, manifest.output)])
+    if kept:
+        scored = batch.select(kept).hstack(scored) if job.key is None else scored.hstack(batch.select(kept))
+    temporary = place.with_suffix(".writing")
+    with naming_a_full_disk("the scored rows"):
+        form.write(scored, temporary, start == 0)
+    temporary.replace(place)
+
+
+def _numbers(start: int, height: int) -> pl.Series:
+    return pl.Series(ROW, np.arange(start, start + height, dtype=np.int64))
+
+
+def _answers(outputs: NDArray[np.float64], spec: OutputSpec) -> list[pl.Series]:
+    if spec.task is Task.REGRESSION:
+        return [pl.Series("prediction", outputs[:, 0])]
+    labels = pl.Series(spec.classes).gather(predicted_classes(outputs, spec))
+    probabilities = [pl.Series(f"probability_{label}", outputs[:, i]) for i, label in enumerate(spec.classes)]
+    return [labels.alias("prediction"), *probabilities]

@@ -1,0 +1,102 @@
+"""What the stages of one run share."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from mainspring.domain.budget import Budget
+from mainspring.domain.run import Run
+from mainspring.loop.progress import Progress
+from mainspring.loop.resolution import ResolvedModel, resolve
+from mainspring.project import Project
+from mainspring.stores.atomic import write_atomic
+from mainspring.workspace import Workspace
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from mainspring.domain.model import Model
+    from mainspring.domain.schema import Schema
+    from mainspring.training.dataset import TrainingData
+
+T = TypeVar("T")
+
+
+class RunStopped(Exception):
+    """A person stopped the run before there was anything to keep."""
+
+
+@dataclass
+class RunContext:
+    """One run in one process.
+
+    Attributes:
+        stop: set when a person wants the run to end: training ends with the best so far.
+    """
+
+    project: Project
+    workspace: Workspace
+    run: Run
+    budget: Budget
+    progress: Progress
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    @cached_property
+    def folder(self) -> Path:
+        folder = self.workspace.run_folder(self.run.id)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def note(self, **changes: Any) -> None:
+        """Change the run's record, in the database too."""
+        self.run = replace(self.run, **changes)
+        self.workspace.records.update_run(self.run)
+
+    def save(self, name: str, value: Any) -> None:
+        """Write a stage's outcome as JSON into the run's folder, whole or not at all."""
+        write_atomic(self.folder / name, msgspec.json.encode(value), role=f"the run {self.run.id}")
+
+    def load(self, name: str, kind: type[T]) -> T:
+        """Read an earlier stage's outcome."""
+        return msgspec.json.decode((self.folder / name).read_bytes(), type=kind)
+
+    @property
+    def model(self) -> Model:
+        return self.project.model
+
+    @cached_property
+    def schema(self) -> Schema:
+        from mainspring.data.schema_file import read_schema
+
+        return read_schema(self.project.schema_path)
+
+    @cached_property
+    def resolved(self) -> ResolvedModel:
+        return resolve(self.model, self.schema)
+
+    @cached_property
+    def rows(self) -> pl.DataFrame:
+        """The snapshot's rows, in order."""
+        assert self.run.snapshot is not None, "the snapshot stage comes first"
+        return self.workspace.snapshots.read(self.run.snapshot).collect()
+
+    @cached_property
+    def data(self) -> TrainingData:
+        from mainspring.training.dataset import prepare
+
+        resolved = self.resolved
+        return prepare(
+            self.rows,
+            self.model,
+            self.schema,
+            task=resolved.task,
+            features=resolved.features,
+            key=resolved.key,
+            time=resolved.time,
+        )

@@ -1,0 +1,99 @@
+"""Search for the best candidate and parameters, and fit the winner on all rows that may be learnt from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mainspring.errors import TrainingStopped
+from mainspring.loop.context import RunContext, RunStopped
+
+if TYPE_CHECKING:
+    from mainspring.training.trial_record import TrialRecord
+
+
+def run(context: RunContext) -> str:
+    """Keep the trials, the winner and its estimator in the run's folder.
+
+    Raises:
+        RunStopped: stopped by hand before the first trial had ended.
+    """
+    from mainspring.training.fitting import fit_winner
+    from mainspring.training.tuning import TuningJob, tune
+
+    tracker = _Tracker(context)
+    job = TuningJob(
+        folder=context.folder / "training",
+        model_file=context.project.root / "model.py",
+        model=context.model,
+        data=context.data,
+        budget=context.budget,
+        cores=len(os.sched_getaffinity(0)),
+    )
+    try:
+        result = tune(
+            job,
+            on_trial=tracker.ended,
+            trial_environment=tracker.environment,
+            stop=context.stop,
+            clock=context.workspace.clock,
+        )
+    except TrainingStopped as stopped:
+        raise RunStopped from stopped
+    fitted = fit_winner(job, result)
+    context.save("tuning.json", result)
+    context.save("fitted.json", fitted)
+    winner = result.winner
+    return (
+        f"{len(result.trials)} trials, best {winner.candidate} with {result.metric} {winner.score:.4f} "
+        "in cross-validation"
+    )
+
+
+class _Tracker:
+    """Tells the tracking store and the listener of each trial."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._tracking = context.workspace.tracking
+        run, model = context.run, context.model
+        if run.tracking_id is None:
+            assert run.snapshot is not None
+            tags = {"mainspring.snapshot": run.snapshot, "mainspring.code": context.project.code_digest}
+            context.note(tracking_id=self._tracking.begin_run(model.name, run.id, tags))
+        assert context.run.tracking_id is not None
+        self._parent = context.run.tracking_id
+
+    def environment(self, number: int) -> Mapping[str, str]:
+        """So that `mlflow.log_metric(…)` in a candidate lands in its trial's run."""
+        return self._tracking.trial_environment(self._parent, number)
+
+    def _share(self, trial: TrialRecord) -> float:
+        budget = self._context.budget
+        used = trial.spent / budget.seconds if budget.seconds else (trial.number + 1) / (budget.trials or 1)
+        return min(used, 1.0)
+
+    def ended(self, trial: TrialRecord, best: TrialRecord | None) -> None:
+        self._context.progress.trial_ended(
+            trial.number,
+            trial.candidate,
+            trial.score,
+            best.score if best else None,
+            self._share(trial),
+        )
+        assert self._context.run.snapshot is not None
+        self._tracking.log_trial(
+            self._parent,
+            trial.number,
+            params={"candidate": trial.candidate, **trial.params},
+            metrics=trial.metrics,
+            tags={
+                "mainspring.snapshot": self._context.run.snapshot,
+                "mainspring.code": self._context.project.code_digest,
+                "mainspring.state": trial.state,
+            },
+            status="FINISHED" if trial.error is None else "FAILED",
+            started_at=trial.started_at,
+            ended_at=trial.ended_at,
+        )

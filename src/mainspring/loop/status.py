@@ -1,0 +1,59 @@
+"""The state of a project at a glance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mainspring.domain.run import RunState
+from mainspring.workspace import Workspace
+
+_RECENT = 5
+
+
+def status(workspace: Workspace) -> dict[str, Any]:
+    """What answers, what waits, what runs, and what happened last; plain data.
+
+    Returns:
+        `models`: per model its champion and challenger with their metrics; `runs`: the newest, with the stage of
+        those under way; `workers`: the live gateway workers and the route generation each answers by;
+        `generation`: the present one; `changes`: the newest changes of a route, and why.
+    """
+    records = workspace.records
+    routes = records.routes()
+    by_reference = {(r.model, r.number): r for r in records.releases()}
+    models = [
+        {
+            "model": route.model,
+            "champion": _release(by_reference.get((route.model, route.champion))),
+            "challenger": _release(by_reference.get((route.model, route.challenger or 0))),
+        }
+        for route in routes.routes
+    ]
+    return {
+        "workspace": str(workspace.settings.workspace),
+        "generation": routes.generation,
+        "models": models,
+        "runs": [_run(run) for run in records.runs(limit=_RECENT)],
+        "workers": dict(records.workers()),
+        "changes": [dict(change) for change in records.audit(limit=_RECENT)],
+    }
+
+
+def _release(record: Any) -> dict[str, Any] | None:
+    if record is None:
+        return None
+    return {
+        "release": str(record.ref),
+        "created_at": record.created_at.isoformat(),
+        "runtime": str(record.runtime),
+        "metrics": msgspec.to_builtins(record.metrics),
+    }
+
+
+def _run(run: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(run)
+    # A run that was killed looks like one under way; only the lease's holder can tell, and `run` goes on with it.
+    plain["resumable"] = run.state is RunState.RUNNING
+    return plain

@@ -1,0 +1,91 @@
+"""The composition root: the only place that opens stores by their URLs."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from mainspring.clock import SYSTEM_CLOCK, Clock
+from mainspring.settings import Settings
+
+if TYPE_CHECKING:  # each store is imported when it is first asked for: `--help` and `predict` need few of them
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from mainspring.data.snapshots import Snapshots
+    from mainspring.domain.ports import Records, Tables, Tracking
+    from mainspring.release.catalogue import Catalogue
+    from mainspring.release.opening import OpenRelease
+    from mainspring.domain.release import ReleaseRecord
+
+
+class Workspace:
+    """Where a project's state lives; every store opens when it is first used.
+
+    Args:
+        settings: where each store is.
+        clock: replaceable in tests and simulation.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.settings = settings
+        self.clock = clock
+        settings.workspace.mkdir(parents=True, exist_ok=True)
+
+    @cached_property
+    def records(self) -> Records:
+        from mainspring.stores.records import SqlRecords
+
+        return SqlRecords(self.settings.records_url, self.clock)
+
+    @cached_property
+    def tables(self) -> Tables:
+        from mainspring.stores.tables_delta import DeltaTables
+
+        return DeltaTables(self.settings.tables_url)
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        from mainspring.data.snapshots import Snapshots
+
+        return Snapshots(self.tables, self.records, self.clock)
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        from mainspring.stores.tracking_mlflow import MlflowTracking
+
+        return MlflowTracking(self.settings.tracking_url, self.settings.tracking_artifacts)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        from mainspring.release.catalogue import Catalogue
+
+        return Catalogue(self.records, self.settings.releases)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if "records" in self.__dict__:
+            self.records.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def keys(self) -> Path:
+        """The folder of the signing key and of the public keys that are trusted."""
+        return self.settings.workspace / "keys"
+
+    def run_folder(self, run_id: str) -> Path:
+        """The working files of a run."""
+        return self.settings.workspace / "runs" / run_id
+
+    @property
+    def gateway_folder(self) -> Path:
+        """What a gateway of this workspace keeps: its routes and its cache."""
+        return self.settings.workspace / "gateway"
