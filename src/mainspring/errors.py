@@ -16,7 +16,8 @@
     │   ├── CandidateError             the user's candidate raised, or returned no estimator
     │   ├── TrialTimeout
     │   ├── TrialOutOfMemory
-    │   └── NoTrialFinished
+    │   ├── NoTrialFinished
+    │   └── TrainingStopped            by hand, before anything was worth keeping
     ├── Refused                        exit code 3: a gate failed or was inconclusive
     ├── ReleaseError
     │   ├── UnknownRelease
@@ -145,6 +146,10 @@ class TrialOutOfMemory(TrainingError):
 
 
 class NoTrialFinished(TrainingError):
+    pass
+
+
+class TrainingStopped(TrainingError):
     pass
 
 

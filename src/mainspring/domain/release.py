@@ -149,6 +149,7 @@ class TrainingRecord:
         split: how rows were assigned to the holdout (`{"kind": "time"|"hash", ...}`).
         machine: what the result may depend on: processor architecture and model, operating system.
         holdout_digest: SHA-256 of the original estimator's outputs on the holdout rows (float64, row order).
+        trial: the winner's number, as its candidate saw it.
     """
 
     candidate: str
@@ -162,6 +163,7 @@ class TrainingRecord:
     rows_trained: int
     rows_holdout: int
     holdout_digest: str
+    trial: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,177 @@
+"""The final fit of the search's winner, in a limited process of its own."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mainspring.domain.durations import parse_duration
+from mainspring.domain.model import parse_memory
+from mainspring.errors import CandidateError, MainspringError, TrainingError, TrialOutOfMemory, TrialTimeout
+from mainspring.training.final_fit import ESTIMATOR, FitOrder, FitOutcome
+from mainspring.training.trial_client import Ended, TrialServer
+from mainspring.training.tuning import TuningJob, TuningResult
+
+HOLDOUT = "holdout"  # the name of the holdout's answers: `holdout.npy`
+_LOOK_EVERY = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FittedInfo:
+    """What the final fit left behind, for evaluation, sealing and `TrainingRecord`.
+
+    Attributes:
+        estimator: the file of the estimator, by cloudpickle.
+        outputs: the file of its answers on the holdout, float64 [n, k] in row order (`numpy.load`).
+        outputs_digest: SHA-256 of these answers.
+        number, candidate, params: the winning trial's.
+        settled: what was set in the estimator because it was left open.
+        frozen: what the fit decided by itself, e.g. iterations after early stopping.
+        seeds: name → seed.
+        seconds: of the fit alone.
+        rows: fitted on.
+        machine: what the result may depend on.
+    """
+
+    estimator: Path
+    outputs: Path
+    outputs_digest: str
+    number: int
+    candidate: str
+    params: dict[str, Any]
+    settled: dict[str, Any]
+    frozen: dict[str, Any]
+    seeds: dict[str, int]
+    threads: int
+    seconds: float
+    rows: int
+    machine: dict[str, str]
+
+
+def fit_winner(
+    job: TuningJob, result: TuningResult, *, environment: Mapping[str, str] | None = None
+) -> FittedInfo:
+    """Fit the winner on all rows outside the holdout and ask it about the holdout.
+
+    Args:
+        environment: variables for the user's code.
+
+    Raises:
+        CandidateError, TrialTimeout, TrialOutOfMemory: as in a trial; the fit has a trial's limits.
+        DiskFull: there is no room.
+    """
+    winner = result.winner
+    folder = (job.folder / "winner").resolve()
+    order = FitOrder(
+        number=winner.number,
+        candidate=winner.candidate,
+        params=winner.params,
+        seed=winner.seeds["trial"],
+        threads=result.threads,
+        folder=str(folder),
+        frames={HOLDOUT: str((job.folder / "data" / "holdout").resolve())},
+    )
+    with TrialServer(
+        model_file=job.model_file,
+        model=job.model.name,
+        data=job.folder / "data",
+        threads=result.threads,
+        folds_seed=job.folds_seed,
+        log=job.folder / "server.log",
+    ) as server:
+        outcome = fit_with(
+            server,
+            order,
+            trial_time=job.model.trial_time,
+            trial_memory=job.model.trial_memory,
+            environment=environment or {},
+        )
+    return FittedInfo(
+        estimator=folder / ESTIMATOR,
+        outputs=folder / f"{HOLDOUT}.npy",
+        outputs_digest=outcome.digests[HOLDOUT],
+        number=winner.number,
+        candidate=winner.candidate,
+        params=winner.params,
+        settled=outcome.settled,
+        frozen=outcome.frozen,
+        seeds={"model": job.model.seed, "trial": order.seed, **outcome.seeds},
+        threads=result.threads,
+        seconds=outcome.fit_seconds,
+        rows=int((~job.data.holdout).sum()),
+        machine=describe_machine(),
+    )
+
+
+def fit_with(
+    server: TrialServer,
+    order: FitOrder,
+    *,
+    trial_time: str,
+    trial_memory: str,
+    environment: Mapping[str, str],
+) -> FitOutcome:
+    """Have the server fork a child that fits, and wait for it."""
+    server.begin(
+        "fit",
+        order,
+        seconds=parse_duration(trial_time).total_seconds(),
+        memory=parse_memory(trial_memory),
+        environment=environment,
+    )
+    ended = None
+    while ended is None:
+        ended = server.next_ended(_LOOK_EVERY)
+    if ended.done is not None:
+        return msgspec.convert(ended.done, FitOutcome)
+    raise _failure(ended, order, trial_time, trial_memory)
+
+
+def describe_machine() -> dict[str, str]:
+    """What a fit's last bits may depend on: processor architecture and model, operating system, Python."""
+    return {
+        "architecture": platform.machine(),
+        "processor": _processor_model(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
+
+
+def _processor_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def _failure(ended: Ended, order: FitOrder, trial_time: str, trial_memory: str) -> MainspringError:
+    where = {"candidate": order.candidate}
+    if ended.ended_for == "time":
+        return TrialTimeout(
+            f"the final fit of {order.candidate!r} took longer than {trial_time}",
+            cure="raise Model(trial_time=…)",
+            where=where,
+        )
+    if ended.ended_for == "memory":
+        return TrialOutOfMemory(
+            f"the final fit of {order.candidate!r} took more than {trial_memory} of memory",
+            cure="raise Model(trial_memory=…)",
+            where=where,
+        )
+    if ended.error is not None:
+        error = ended.error
+        kind = {TrialOutOfMemory.__name__: TrialOutOfMemory, CandidateError.__name__: CandidateError}.get(
+            error["error"], TrainingError
+        )
+        return kind(error["message"], cure=error["cure"], where=where | error["where"])
+    return CandidateError(
+        f"the final fit of {order.candidate!r} ended with exit code {ended.exit} before it had a result",
+        cure="look for what ends the process in the candidate, or in the libraries that it uses",
+        where=where,
+    )

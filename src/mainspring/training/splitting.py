@@ -1,0 +1,145 @@
+"""The holdout: the rows that no training ever sees, so that a champion and its challengers meet on equal terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mainspring.errors import DataError
+from mainspring.training.stable_hash import hash_key, hash_rows
+
+Mask = NDArray[np.bool_]
+_SHOWN = 5
+_WHOLE = float(2**64)
+
+
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """Which rows are held out, and by which rule.
+
+    Attributes:
+        mask: [n], true where the row is held out.
+        split: the rule as plain data; `apply_split` gives the same rows again. `{"kind": "time", "column": …,
+            "cut": microseconds since the epoch, "share": …}`, or `{"kind": "hash", "column": … or None,
+            "share": …}`.
+    """
+
+    mask: Mask
+    split: dict[str, Any]
+
+
+def assign_holdout(
+    frame: pl.DataFrame, *, share: float, time: str | None = None, key: str | None = None
+) -> Holdout:
+    """Hold out the newest part by the time column; without one, the rows whose key hashes into the share.
+
+    Rows of the same time, or of the same key, are always on one side. Without key and time the row's whole
+    content is hashed, so that equal rows are on one side.
+
+    Args:
+        frame: n rows.
+        share: of the rows, between 0 and 1.
+        time: the column that says when the row happened.
+        key: the column that names a row.
+
+    Raises:
+        DataError: a time is missing, or one side has no rows.
+
+    Examples:
+        >>> found = assign_holdout(pl.DataFrame({"day": [1, 4, 2, 3]}).cast(pl.Datetime), share=0.25, time="day")
+        >>> found.mask.tolist(), found.split["kind"]
+        ([False, True, False, False], 'time')
+    """
+    if time is not None:
+        split: dict[str, Any] = {"kind": "time", "column": time, "cut": _cut(frame, time, share), "share": share}
+    else:
+        split = {"kind": "hash", "column": key, "share": share}
+    mask = apply_split(frame, split)
+    if mask.all() or not mask.any():
+        raise DataError(
+            f"of {frame.height:,} rows {int(mask.sum()):,} fall into the holdout, which leaves one side empty",
+            cure="give more rows" if time is None else "give rows of more than one time, or another time column",
+            where={"rows": frame.height, "column": split["column"]},
+        )
+    return Holdout(mask, split)
+
+
+def apply_split(frame: pl.DataFrame, split: dict[str, Any]) -> Mask:
+    """The rows [n] that a rule holds out: also those of a rule that was made for other rows.
+
+    A champion has not seen the rows that its own rule holds out; so `apply_split(frame, champion's) &
+    apply_split(frame, challenger's)` are the rows unseen by both.
+
+    Raises:
+        DataError: the rule's column is not there, or a time is missing.
+    """
+    if split["kind"] == "time":
+        return times_of(frame, split["column"]) >= int(split["cut"])
+    hashes = hash_rows(frame) if split["column"] is None else _hash_keys(frame, split["column"])
+    return hashes.astype(np.float64) / _WHOLE < float(split["share"])
+
+
+def times_of(frame: pl.DataFrame, column: str) -> NDArray[np.int64]:
+    """The times [n] in microseconds since the epoch.
+
+    Raises:
+        DataError: there is no such column, or a time is missing.
+    """
+    series = _column(frame, column)
+    missing = series.is_null()
+    if missing.any():
+        rows = [row + 1 for row in missing.arg_true().head(_SHOWN).to_list()]
+        shown = ", ".join(map(str, rows))
+        raise DataError(
+            f"the time column {column!r} is missing in {int(missing.sum()):,} of {frame.height:,} rows, "
+            f"first in {'rows' if len(rows) > 1 else 'row'} {shown}",
+            cure="fill the times in, leave these rows out, or choose another time column",
+            where={"column": column, "row": rows[0], "rows": int(missing.sum())},
+        )
+    if series.dtype.is_temporal():
+        series = series.cast(pl.Datetime("us"))
+    elif not series.dtype.is_integer():
+        raise DataError(
+            f"the time column {column!r} holds {series.dtype}, not times",
+            cure="declare it a time in schema.toml, or choose another time column",
+            where={"column": column},
+        )
+    return series.cast(pl.Int64).to_numpy().astype(np.int64, copy=False)
+
+
+def _cut(frame: pl.DataFrame, time: str, share: float) -> int:
+    """The first held-out time: of the two edges of the tie at the wanted place the nearer one."""
+    ordered = np.sort(times_of(frame, time))
+    if not ordered.size or ordered[0] == ordered[-1]:
+        raise DataError(
+            f"the time column {time!r} has one value in all {ordered.size:,} rows: there is no newest part",
+            cure="choose another time column, or none",
+            where={"column": time},
+        )
+    wanted = min(max(round(ordered.size * (1 - share)), 1), ordered.size - 1)
+    edges = [int(np.searchsorted(ordered, ordered[wanted], side)) for side in ("left", "right")]
+    usable = [edge for edge in edges if 0 < edge < ordered.size]
+    return int(ordered[min(usable, key=lambda edge: abs(edge - wanted))])
+
+
+def _hash_keys(frame: pl.DataFrame, column: str) -> NDArray[np.uint64]:
+    series = _column(frame, column)
+    missing = series.is_null().to_numpy()
+    hashes = hash_key(series)
+    if missing.any():  # a row without a name is told by its content
+        hashes[missing] = hash_rows(frame.filter(missing))
+    return hashes
+
+
+def _column(frame: pl.DataFrame, name: str) -> pl.Series:
+    if name not in frame.columns:
+        raise DataError(
+            f"there is no column {name!r} to split by",
+            cure=f"name one of: {', '.join(frame.columns)}",
+            where={"column": name},
+        )
+    return frame.get_column(name)
