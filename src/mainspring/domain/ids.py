@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-import secrets
-import uuid
+import os
 from typing import Any
 
 from mainspring.clock import SYSTEM_CLOCK, Clock
@@ -13,17 +12,19 @@ def uuid7(clock: Clock = SYSTEM_CLOCK) -> str:
     """A time-ordered unique id (RFC 9562, section 5.7).
 
     Examples:
+        >>> import uuid
         >>> uuid.UUID(uuid7()).version
         7
     """
     milliseconds = int(clock.now().timestamp() * 1000)
-    random_bits = secrets.randbits(74)
+    random_bits = int.from_bytes(os.urandom(10), "big")  # 80, of which 74 are used
     value = (milliseconds & ((1 << 48) - 1)) << 80
     value |= 0x7 << 76
-    value |= (random_bits >> 62) << 64
+    value |= (random_bits >> 68) << 64
     value |= 0b10 << 62
     value |= random_bits & ((1 << 62) - 1)
-    return str(uuid.UUID(int=value))
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def digest_bytes(content: bytes) -> str:

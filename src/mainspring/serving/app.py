@@ -54,7 +54,6 @@ class App:
         self._max_body = max_body
         self._max_waiting = max_waiting
         self._clock = clock
-        self._in_flight = 0
         self._buffered = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,18 +92,16 @@ class App:
             if refusal is not None:
                 return _refused(dialect, *refusal)
             body = await self._body(headers, receive) if method == "POST" else b""
-            if self._in_flight >= self._max_waiting:
+            if self._meters.in_flight >= self._max_waiting:
                 raise Unavailable(
-                    f"{self._in_flight:,} requests are being answered, and no more are taken",
+                    f"{self._max_waiting:,} requests are being answered, and no more are taken",
                     cure="ask again in a second, or start the gateway with more workers",
                 )
-            self._in_flight += 1
-            self._meters.in_flight.inc()
+            self._meters.taken()
             try:
                 return await route.handler(Request(method, path, headers, body, request_id), *groups)
             finally:
-                self._in_flight -= 1
-                self._meters.in_flight.dec()
+                self._meters.left()
         except MainspringError as error:
             return _failed(dialect, error)
         except _Gone:

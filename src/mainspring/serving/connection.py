@@ -7,9 +7,13 @@ connection an end; a client that closed its sending side still gets its answer; 
 import asyncio
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from mainspring.serving.cycle import WholeAnswerCycle
 
 IDLE_SECONDS = 75.0  # longer than the 60 s after which common balancers drop a connection themselves
 STUCK_SECONDS = 30.0  # a client that reads nothing of its answer
@@ -89,8 +93,36 @@ class GuardedProtocol(HttpToolsProtocol):
             raise _TooMuchHead  # the parser stops, and `send_400_response` answers
 
     def on_headers_complete(self) -> None:
+        # As uvicorn's, with a cycle of our own, and without its upgrades, root path and limit of concurrency.
         self._stage = _BODY
-        super().on_headers_complete()
+        http_version = self.parser.get_http_version()
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope: Any = self.scope
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = http_version
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = url.path
+        scope["query_string"] = url.query or b""
+        previous = self.cycle
+        self.cycle = WholeAnswerCycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=http_version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if previous is None or previous.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)

@@ -83,7 +83,6 @@ class Gateway:
         metrics.mkdir(parents=True)
         environment = {
             **os.environ,
-            "PROMETHEUS_MULTIPROC_DIR": str(metrics),
             "OMP_NUM_THREADS": "1",
         }
         self._workers = [

@@ -53,12 +53,12 @@ class Worker:
         self._table = Path(orders.table)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="large")
         self._loading = ThreadPoolExecutor(1, thread_name_prefix="release")
-        meters = Meters(self._table.parent / "metrics", orders.slot)
+        self._meters = meters = Meters(self._table.parent / "metrics", orders.slot)
         loader = ReleaseLoader(
             Path(orders.trusted),
             alone=lambda: len(self._server.server_state.tasks) <= 1,
             threads=self._threads,
-            batched=meters.batch_rows.observe,
+            batched=meters.batched,
         )
         self.pool = ReleasePool(
             loader, threads=self._loading, loaded=lambda model, refused: meters.loaded(model, refused=refused)
@@ -107,7 +107,7 @@ class Worker:
             loading,
             asyncio.create_task(self._listen(reader, writer)),
             asyncio.create_task(self._report(writer)),
-            asyncio.create_task(self._sweep()),
+            asyncio.create_task(self._tend()),
         ]
         try:
             await self._server.serve(sockets=[listener])
@@ -143,10 +143,14 @@ class Worker:
     def _state(self) -> Report:
         return Report(self.pool.generation, self.pool.ready, self.pool.refused)
 
-    async def _sweep(self) -> None:
+    async def _tend(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.25)
+            try:
+                self._meters.write()
+            except OSError as error:  # a full disk costs the metrics, and no answer
+                _LOG.error("the metrics cannot be written: %s", error.strerror)
             for connection in list(self._server.server_state.connections):
                 if isinstance(connection, GuardedProtocol):
                     connection.sweep(loop.time())

@@ -1,0 +1,80 @@
+"""What gateway workers count, as plain numbers that add up."""
+
+from bisect import bisect_left
+
+import msgspec
+
+LATENCY = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # seconds
+ROWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0, 4096.0, 10_000.0)
+
+
+class Spread(msgspec.Struct):
+    """A histogram's numbers: how many values fell into each bucket, the last one open, and their sum."""
+
+    bounds: tuple[float, ...]
+    counts: list[int]
+    total: float = 0.0
+
+    @classmethod
+    def empty(cls, bounds: tuple[float, ...]) -> "Spread":
+        return cls(bounds, [0] * (len(bounds) + 1))
+
+    def add(self, value: float) -> None:
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def merge(self, other: "Spread") -> None:
+        self.counts = [ours + theirs for ours, theirs in zip(self.counts, other.counts, strict=True)]
+        self.total += other.total
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        """Upper bound and number of values up to it, as Prometheus wants them.
+
+        Examples:
+            >>> spread = Spread.empty((1.0, 2.0))
+            >>> for value in (0.5, 2.0, 7.0):
+            ...     spread.add(value)
+            >>> spread.cumulative()
+            [('1.0', 1.0), ('2.0', 2.0), ('+Inf', 3.0)]
+        """
+        found, so_far = [], 0.0
+        for bound, count in zip((*map(str, self.bounds), "+Inf"), self.counts, strict=True):
+            so_far += count
+            found.append((bound, so_far))
+        return found
+
+
+class Counts(msgspec.Struct):
+    """What one worker, or all of them, counted.
+
+    Attributes:
+        requests: by model, release and status.
+        seconds: latency by model and release.
+        loads: by model and outcome.
+    """
+
+    requests: dict[tuple[str, str, str], int] = msgspec.field(default_factory=dict)
+    seconds: dict[tuple[str, str], Spread] = msgspec.field(default_factory=dict)
+    loads: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
+    batch_rows: Spread = msgspec.field(default_factory=lambda: Spread.empty(ROWS))
+    in_flight: int = 0
+
+    def merge(self, other: "Counts") -> None:
+        """Add the other's numbers to these."""
+        for request, number in other.requests.items():
+            self.requests[request] = self.requests.get(request, 0) + number
+        for load, number in other.loads.items():
+            self.loads[load] = self.loads.get(load, 0) + number
+        for labels, spread in other.seconds.items():
+            self.seconds.setdefault(labels, Spread.empty(LATENCY)).merge(spread)
+        self.batch_rows.merge(other.batch_rows)
+        self.in_flight += other.in_flight
+
+
+def encode_counts(counts: Counts) -> bytes:
+    return msgspec.msgpack.encode(counts)
+
+
+def decode_counts(content: bytes) -> Counts:
+    """Raises `msgspec.DecodeError` where these are no counts of this version."""
+    return msgspec.msgpack.decode(content, type=Counts)
