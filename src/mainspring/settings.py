@@ -32,6 +32,7 @@ class Entry:
     kind: type
     default: Any
     about: str
+    example: str = ""  # where the default follows from the other entries
 
     @property
     def variable(self) -> str:
@@ -46,17 +47,31 @@ class Entry:
 ENTRIES: tuple[Entry, ...] = (
     Entry("", "name", str, None, "the project's name; the folder's where not given"),
     Entry("workspace", "path", str, ".mainspring", "where the project's state lives"),
-    Entry("records", "url", str, None, "the records database: a SQLite or PostgreSQL URL"),
-    Entry("tables", "url", str, None, "where the Delta tables live: a folder or s3://, gs://, az://"),
-    Entry("releases", "path", str, None, "the folder of the release folders"),
-    Entry("tracking", "url", str, None, "the MLflow tracking store"),
-    Entry("tracking", "artifacts", str, None, "where MLflow keeps its artifacts"),
-    Entry("workflows", "url", str, None, "the database of the durable workflows"),
+    Entry(
+        "records",
+        "url",
+        str,
+        None,
+        "the records database: a SQLite or PostgreSQL URL",
+        "sqlite:///.mainspring/records.db",
+    ),
+    Entry(
+        "tables",
+        "url",
+        str,
+        None,
+        "where the Delta tables live: a folder or s3://, gs://, az://",
+        ".mainspring/tables",
+    ),
+    Entry("releases", "path", str, None, "the folder of the release folders", ".mainspring/releases"),
+    Entry("tracking", "url", str, None, "the MLflow tracking store", "sqlite:///.mainspring/mlflow.db"),
+    Entry("tracking", "artifacts", str, None, "where MLflow keeps its artifacts", ".mainspring/mlartifacts"),
+    Entry("workflows", "url", str, None, "the database of the durable workflows", "sqlite:///.mainspring/dbos.db"),
     Entry("run", "budget", str, "120s", "how long one run tunes: a duration, or `20 trials`"),
     Entry("gateway", "host", str, "127.0.0.1", "the address to listen on; any but loopback needs a token"),
     Entry("gateway", "port", int, 8000, "the port to listen on; 0 takes a free one"),
     Entry("gateway", "workers", int, 1, "how many worker processes answer"),
-    Entry("gateway", "token_file", str, None, "the file that holds the token requests must carry"),
+    Entry("gateway", "token_file", str, None, "the file that holds the token requests must carry", "token"),
     Entry("gateway", "max_body_bytes", int, 10_000_000, "a larger request body is refused"),
     Entry("gateway", "max_header_bytes", int, 16_384, "larger request headers are refused"),
     Entry("gateway", "max_rows", int, 10_000, "a request with more rows is refused"),

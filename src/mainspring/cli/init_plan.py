@@ -1,0 +1,116 @@
+"""What `model.py` shall say, from what was inferred and from the target's own values."""
+
+import math
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mainspring.cli.init_templates import Plan
+from mainspring.cli.plain import number
+from mainspring.domain.schema import Column, Kind
+from mainspring.domain.task import Task
+from mainspring.errors import TargetError
+
+if TYPE_CHECKING:
+    from mainspring.data.inference import Inference
+
+_SLICES = 2
+_SLICE_VALUES = range(2, 9)
+
+
+def make_plan(found: "Inference", name: str) -> Plan:
+    """Choose lists, gates and slices.
+
+    Raises:
+        TargetError: the task could not be found out.
+    """
+    if found.target is None or found.task is None:
+        raise TargetError(
+            f"what kind of prediction {found.target!r} asks for could not be found out: {found.task_reason}",
+            cure="say it with --task binary, multiclass or regression",
+            where={"column": found.target},
+        )
+    columns = [found.schema[feature] for feature in found.features]
+    categories = tuple((c.name, len(c.categories or ())) for c in columns if c.kind is Kind.CATEGORY)
+    numbers = tuple(c.name for c in columns if c.kind.is_numeric or c.kind is Kind.TIME)
+    note, positive, margin, margin_note = _target_facts(found, found.task)
+    return Plan(
+        name=name,
+        data=", ".join(found.source.locations[:3]) + (", …" if len(found.source.locations) > 3 else ""),
+        rows=found.rows,
+        source=found.source,
+        target=found.target,
+        task=found.task,
+        task_reason=found.task_reason,
+        target_note=note,
+        positive=positive,
+        key_reason=found.key_reason,
+        time_reason=found.time_reason,
+        numbers=numbers,
+        categories=categories,
+        left_out=dict(found.left_out),
+        margin=margin,
+        margin_note=margin_note,
+        slices=_slices(columns),
+    )
+
+
+def _slices(columns: list[Column]) -> tuple[str, ...]:
+    few = [c.name for c in columns if c.kind is Kind.CATEGORY and len(c.categories or ()) in _SLICE_VALUES]
+    return tuple(few[:_SLICES])
+
+
+def _target_facts(found: "Inference", task: Task) -> tuple[str, str | None, float, str]:
+    """A note on the target's values, the positive class, and the champion gate's margin with its reason."""
+    assert found.target is not None
+    if task is Task.REGRESSION:
+        rows, mean, deviation = _moments(found)
+        margin = _round(0.01 * deviation)
+        note = f"{rows:,} values, mean {number(mean)}, standard deviation {number(deviation)}"
+        return note, None, margin, "1 % of the target's standard deviation"
+    counts = _counts(found)
+    total = sum(counts.values())
+    shares = ", ".join(f"{label} {count / total:.1%}" for label, count in counts.most_common(8))
+    more = f" and {len(counts) - 8} more" if len(counts) > 8 else ""
+    if task is Task.BINARY:
+        positive = found.positive or min(sorted(counts), key=lambda label: counts[label])
+        note = f"{shares}; {positive} counts as positive"
+        return note, positive, 0.005, "half a point of ROC AUC"
+    entropy = -sum(c / total * math.log(c / total) for c in counts.values() if c)
+    margin = _round(0.01 * entropy)
+    return f"{len(counts)} classes: {shares}{more}", None, margin, "1 % of the naive predictor's log loss"
+
+
+def _counts(found: "Inference") -> Counter[str]:
+    import polars as pl
+
+    from mainspring.data.reading import read_batches
+
+    counts: Counter[str] = Counter()
+    for batch in read_batches(found.source, found.schema, Path()):
+        values = batch[found.target].drop_nulls().cast(pl.String)
+        counts.update(dict(values.value_counts().iter_rows()))
+    return counts
+
+
+def _moments(found: "Inference") -> tuple[int, float, float]:
+    import polars as pl
+
+    from mainspring.data.reading import read_batches
+
+    rows, mean, squares = 0, 0.0, 0.0
+    for batch in read_batches(found.source, found.schema, Path()):
+        values = batch[found.target].drop_nulls().cast(pl.Float64).to_numpy()
+        if not len(values):
+            continue
+        part, part_mean = len(values), float(values.mean())
+        shift = part_mean - mean  # Chan's formula for moments of parts
+        squares += float(((values - part_mean) ** 2).sum()) + shift * shift * rows * part / (rows + part)
+        mean += shift * part / (rows + part)
+        rows += part
+    return rows, mean, math.sqrt(squares / rows) if rows else 0.0
+
+
+def _round(value: float) -> float:
+    """Two significant digits: nobody wants to read more of a margin."""
+    return float(f"{value:.2g}") if math.isfinite(value) else 0.0

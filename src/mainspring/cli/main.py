@@ -1,0 +1,96 @@
+"""`mainspring VERB`. Each verb is a file of its own and imports what it needs when it runs.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a gate, 130 interrupted.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+import typer
+
+import mainspring
+from mainspring.cli import init, promote, releases, rollback, run, runs, serve, show, status
+from mainspring.cli.output import INTERRUPTED, Output
+from mainspring.cli.session import Call, verb
+from mainspring.errors import MainspringError, UsageError
+
+app = typer.Typer(
+    name="mainspring",
+    help="Puts machine-learning models into production and keeps them right.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a gate. Start with: mainspring demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # its help pages take longer to import than everything else
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+# In the order in which a newcomer meets them.
+_VERBS = (
+    init.init,
+    run.run,
+    serve.serve,
+    status.status,
+    releases.releases,
+    runs.runs,
+    show.show,
+    promote.promote,
+    rollback.rollback,
+)
+for _verb in _VERBS:
+    app.command()(verb(_verb))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"mainspring {mainspring.__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    pass
+
+
+def call(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run one verb and return its exit code; every error has been told by then."""
+    if arguments and arguments[0] == "init":
+        arguments = init.spread(arguments)
+    before_dashes = arguments[: list(arguments).index("--")] if "--" in arguments else arguments
+    with Output(as_json="--json" in before_dashes) as output:
+        try:
+            code = app(
+                args=list(arguments), standalone_mode=False, obj=Call(output, environ), prog_name="mainspring"
+            )
+            return code if isinstance(code, int) else 0
+        except MainspringError as error:
+            return output.error(error)
+        except (KeyboardInterrupt, typer.Abort):
+            output.document({"error": "Interrupted", "message": "interrupted", "exit_code": INTERRUPTED})
+            output.note("interrupted")
+            return INTERRUPTED
+        except BrokenPipeError:  # the reader (`| head`) has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        except Exception as error:
+            if hasattr(error, "format_message"):  # what the parser of the command line raises
+                return _wrong_usage(output, error)
+            return output.bug(error)
+
+
+def _wrong_usage(output: Output, error: Any) -> int:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "mainspring"
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stdout.write(str(error.format_message()) + "\n")
+        return UsageError.exit_code
+    return output.error(UsageError(str(error.format_message()).rstrip("."), cure=f"see {path} --help"))
+
+
+def main() -> NoReturn:
+    """The command `mainspring`."""
+    sys.exit(call(sys.argv[1:], os.environ))

@@ -1,0 +1,94 @@
+"""Values as JSON and as text that no terminal can be tricked by."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime, timedelta
+from enum import Enum
+from pathlib import PurePath
+from typing import Any
+
+
+def to_json(value: Any) -> Any:
+    """The value in what JSON has: dataclasses become objects, times ISO 8601 text, NaN and infinity null.
+
+    Examples:
+        >>> to_json({"a": (1, float("nan")), "b": timedelta(minutes=1)})
+        {'a': [1, None], 'b': 60.0}
+    """
+    if value is None or (isinstance(value, (bool, str)) and not isinstance(value, Enum)):
+        return value
+    if isinstance(value, Enum):
+        return to_json(value.value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): to_json(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted((to_json(item) for item in value), key=str)
+    if isinstance(value, PurePath):
+        return str(value)
+    if hasattr(value, "tolist"):  # NumPy's numbers and arrays
+        return to_json(value.tolist())
+    return str(value)
+
+
+def printable(text: str) -> str:
+    r"""The text with control characters shown, not obeyed; line ends stay.
+
+    Examples:
+        >>> printable("a\x1b[31mb")
+        'a\\x1b[31mb'
+    """
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def one_line(text: str, width: int = 80) -> str:
+    """The text on one line of at most `width` characters.
+
+    Examples:
+        >>> one_line("first\\nsecond", 9)
+        'first\\\\ns…'
+    """
+    flat = printable(text).replace("\n", "\\n")
+    return flat if len(flat) <= width else flat[: width - 1] + "…"
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A number as people read it.
+
+    Examples:
+        >>> number(0.92731), number(48123.4), number(None), number(12)
+        ('0.9273', '48,123', '–', '12')
+    """
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "–"
+    if isinstance(value, int):
+        return f"{value:,}"
+    magnitude = abs(value)
+    if magnitude >= 10_000:
+        return f"{value:,.0f}"
+    if magnitude >= 100:
+        return f"{value:,.1f}"
+    return f"{value:.{digits}g}" if 0 < magnitude < 0.001 else f"{value:.{digits}f}".rstrip("0").rstrip(".")
+
+
+def when(moment: datetime | None) -> str:
+    """A time to the second, in UTC.
+
+    Examples:
+        >>> from datetime import UTC
+        >>> when(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+        '2026-01-02 03:04:05Z'
+    """
+    return "–" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}Z"

@@ -1,0 +1,69 @@
+"""What a run tells while it goes on: a bar on a terminal, one line a stage elsewhere; always on standard error."""
+
+from types import TracebackType
+from typing import Self
+
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from mainspring.cli.output import Output
+from mainspring.cli.plain import number, one_line
+from mainspring.domain.run import Stage
+
+
+class RunProgress:
+    """`loop.progress.Progress` for people; a context manager."""
+
+    def __init__(self, output: Output) -> None:
+        self._console = output.errors()
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[said]}", markup=False),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task("starting", total=None, said="")
+        self._trials = 0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def started(self, run_id: str, resumed_at: Stage | None) -> None:
+        resumed = f", going on at {resumed_at}" if resumed_at is not None else ""
+        self._say(f"run {run_id}{resumed}")
+
+    def stage_started(self, stage: Stage) -> None:
+        self._bar.reset(self._task, total=None, description=f"{stage:<9}", said="")
+
+    def stage_ended(self, stage: Stage, seconds: float, summary: str) -> None:
+        self._say(f"{stage:<9} {seconds:7.1f} s  {one_line(summary, 200)}")
+
+    def rows_read(self, rows: int) -> None:
+        self._bar.update(self._task, said=f"{rows:,} rows")
+
+    def trial_ended(
+        self, index: int, candidate: str, score: float | None, best: float | None, share: float
+    ) -> None:
+        self._trials += 1
+        said = (
+            f"{self._trials} trials, best {number(best)}; last: {one_line(candidate, 30)} "
+            f"{'failed' if score is None else number(score)}"
+        )
+        self._bar.update(self._task, total=1.0, completed=min(share, 1.0), said=said)
+        if not self._console.is_terminal:
+            self._say(f"  trial {index}: {said}")
+
+    def _say(self, text: str) -> None:
+        self._bar.console.print(text, soft_wrap=True)

@@ -1,0 +1,92 @@
+"""`mainspring status`: what answers, what runs, and what happened last."""
+
+from typing import Any
+
+from mainspring.cli.session import Session
+
+
+def status(session: Session) -> None:
+    """Show what answers, what runs, what happened last."""
+    from mainspring.cli.plain import when
+    from mainspring.loop.status import status as status_of
+
+    output = session.output
+    with session.workspace() as workspace:
+        found = status_of(workspace)
+    output.document(found)
+    if not found["models"]:
+        output.line("No model is routed yet; make a release with: mainspring run")
+    else:
+        output.table(
+            ["model", "champion", "runtime", "metrics", "challenger"],
+            [
+                [
+                    m["model"],
+                    _name(m["champion"]),
+                    (m["champion"] or {}).get("runtime", "–"),
+                    _metrics(m["champion"]),
+                    _name(m["challenger"]),
+                ]
+                for m in found["models"]
+            ],
+            title="Models",
+        )
+    if found["runs"]:
+        output.table(
+            ["run", "model", "state", "stage", "started"],
+            [
+                [
+                    r["id"],
+                    r["model"],
+                    "under way or killed" if r["resumable"] else r["state"],
+                    r["stage"],
+                    r["started_at"],
+                ]
+                for r in found["runs"]
+            ],
+            title="Newest runs",
+        )
+    if found["workers"]:
+        behind = [w for w, generation in found["workers"].items() if generation < found["generation"]]
+        output.line(
+            f"Gateway: {len(found['workers'])} live workers, "
+            + (f"{len(behind)} behind the present routes" if behind else "all by the present routes")
+        )
+    else:
+        output.line("Gateway: none is running; start one with: mainspring serve")
+    if found["changes"]:
+        output.table(
+            ["when", "model", "alias", "from", "to", "by", "why"],
+            [
+                [
+                    when(c["at"]),
+                    c["model"],
+                    c["alias"],
+                    c["before"] or "–",
+                    c["after"] or "–",
+                    c["actor"],
+                    c["reason"],
+                ]
+                for c in found["changes"]
+            ],
+            title="Newest changes",
+        )
+
+
+def _state(run: dict[str, Any]) -> str:
+    return "under way or killed" if run["resumable"] else str(run["state"])
+
+
+def _change(change: dict[str, Any]) -> list[object]:
+    return [change["before"] or "–", change["after"] or "–"]
+
+
+def _name(release: dict[str, Any] | None) -> str:
+    return release["release"] if release else "–"
+
+
+def _metrics(release: dict[str, Any] | None) -> str:
+    from mainspring.cli.plain import number
+
+    metrics = (release or {}).get("metrics", {})
+    return ", ".join(f"{name} {number(e['value'])}" for name, e in list(metrics.items())[:3]) or "–"
