@@ -59,7 +59,8 @@ lint: .venv/.ready ## Style, types and the direction of imports
 test: .venv/.ready ## All checks and all tests but the long ones
 	@.ci/system-packages optional postgresql
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest -n 2 -m "not soak" $(PYTEST_ARGS)
+	@PATH="$$PATH:$$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1)" \
+		$(BIN)/python -m pytest -n 2 -m "not soak" $(PYTEST_ARGS)
 
 format: .venv/.ready ## Put the sources into the house style
 	@$(BIN)/ruff check --fix .

@@ -140,7 +140,9 @@ def _started(
 
 
 def _environment(variables: Mapping[str, str] | None) -> dict[str, str]:
-    return {**os.environ, "PYTHONWARNINGS": "ignore", **(variables or {})}
+    """Ours, as in an activated environment: tools start each other by name."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**os.environ, "PATH": path, "PYTHONWARNINGS": "ignore", **(variables or {})}
 
 
 def _stop(process: "subprocess.Popen[str]") -> None:

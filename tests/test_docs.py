@@ -1,0 +1,92 @@
+"""The documents say what is so: links lead somewhere, pictures are what the script draws, figures were measured."""
+
+import importlib.util
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import mainspring
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_inside_the_repository_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
+        if not re.match(r"https?:", target):
+            assert (document.parent / target).exists(), f"{target} is not there"
+
+
+def test_decisions_are_numbered_without_gaps_and_say_the_three_things() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert text.startswith(f"# {int(page.name[:4])}. "), f"{page.name} starts with another number"
+        for part in ("Context", "Choice", "cost"):
+            assert part in text, f"{page.name} says nothing of {part}"
+
+
+def test_the_picture_is_what_its_script_draws() -> None:
+    script = ROOT / "docs" / "loop_picture.py"
+    spec = importlib.util.spec_from_file_location("loop_picture", script)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.picture() == (ROOT / "docs" / "loop.svg").read_text(encoding="utf-8"), f"run {script.name}"
+
+
+def test_one_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert mainspring.__version__ == project["version"]
+    assert project["version"] in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_licence_is_the_whole_text() -> None:
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+
+
+def measured() -> set[str]:
+    """Every number in the benchmarks' results, written as the README may write it: with 0 to 4 decimals."""
+
+    def numbers(value: object) -> list[float]:
+        if isinstance(value, dict):
+            return [number for inner in value.values() for number in numbers(inner)]
+        if isinstance(value, list):
+            return [number for inner in value for number in numbers(inner)]
+        return [float(value)] if isinstance(value, int | float) and not isinstance(value, bool) else []
+
+    found = [n for file in RESULTS.glob("*.json") for n in numbers(json.loads(file.read_text(encoding="utf-8")))]
+    return {f"{number:,.{decimals}f}" for number in found for decimals in range(5)}
+
+
+def test_the_figures_in_the_readme_were_measured() -> None:
+    """Each number in the section on measurements is one of a result file's."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = re.search(r"^## Measured\n(.*?)(?=^## |\Z)", readme, re.MULTILINE | re.DOTALL)
+    assert section, "the README has no section on what was measured"
+    rows = [line for line in section[1].splitlines() if line.startswith("|")]
+    quoted = {n for row in rows for cell in row.split("|")[2:] for n in re.findall(r"\d[\d,]*(?:\.\d+)?", cell)}
+    assert quoted
+    assert quoted <= measured(), f"in no result: {sorted(quoted - measured())}"
+
+
+@pytest.mark.parametrize("file", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
+def test_a_result_says_where_it_was_measured_and_its_checks_follow_from_their_values(file: Path) -> None:
+    result = json.loads(file.read_text(encoding="utf-8"))
+    assert result["benchmark"] == file.stem
+    assert result["machine"]["cores"] > 0
+    assert {"python", "mainspring"} <= result["versions"].keys()
+    assert result["checks"]
+    for check in result["checks"]:
+        value, bar = check["value"], check["bar"]
+        holds = {"at_least": lambda: value >= bar, "at_most": lambda: value <= bar, "equals": lambda: value == bar}
+        assert check["holds"] is holds[check["sense"]](), check["name"]
