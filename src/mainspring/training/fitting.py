@@ -26,8 +26,8 @@ class FittedInfo:
     """What the final fit left behind, for evaluation, sealing and `TrainingRecord`.
 
     Attributes:
-        estimator: the file of the estimator, by cloudpickle.
-        outputs: the file of its answers on the holdout, float64 [n, k] in row order (`numpy.load`).
+        estimator: the path of the estimator, by cloudpickle.
+        outputs: the path of its answers on the holdout, float64 [n, k] in row order (`numpy.load`).
         outputs_digest: SHA-256 of these answers.
         number, candidate, params: the winning trial's.
         settled: what was set in the estimator because it was left open.
@@ -38,8 +38,8 @@ class FittedInfo:
         machine: what the result may depend on.
     """
 
-    estimator: Path
-    outputs: Path
+    estimator: str
+    outputs: str
     outputs_digest: str
     number: int
     candidate: str
@@ -92,8 +92,8 @@ def fit_winner(
             environment=environment or {},
         )
     return FittedInfo(
-        estimator=folder / ESTIMATOR,
-        outputs=folder / f"{HOLDOUT}.npy",
+        estimator=str(folder / ESTIMATOR),
+        outputs=str(folder / f"{HOLDOUT}.npy"),
         outputs_digest=outcome.digests[HOLDOUT],
         number=winner.number,
         candidate=winner.candidate,
