@@ -132,6 +132,10 @@ class Tables(Protocol):
         """Append without rewriting the rows that are there; repeating a transaction id changes nothing."""
         ...
 
+    def committed(self, table: str, transaction: str) -> int | None:
+        """The version that a transaction wrote, or `None` where it did not come to its commit."""
+        ...
+
     def exists(self, table: str) -> bool: ...
 
     def version(self, table: str) -> int:
@@ -152,6 +156,10 @@ class Tracking(Protocol):
 
     def begin_run(self, model: str, run_id: str, tags: Mapping[str, str]) -> str:
         """The tracking id of the run of this id."""
+        ...
+
+    def trial_environment(self, parent: str, index: int) -> Mapping[str, str]:
+        """Environment variables by which the tracking calls of the user's own code land in that trial's run."""
         ...
 
     def log_trial(
