@@ -25,16 +25,15 @@ def dotted(node: ast.expr) -> str:
 
 def looks_outside(source: str) -> Iterator[str]:
     """Reads of the clock, the dice or a variable. That a child gets our environment as it is, is no read."""
-    for node in ast.walk(ast.parse(source)):
+    nodes = list(ast.walk(ast.parse(source)))
+    imports = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
+    imported = {(alias.asname or alias.name).partition(".")[0] for alias in imports}
+    for node in nodes:
         if isinstance(node, ast.Attribute):
             name = dotted(node)
-            if any(name == wrong or name.endswith("." + wrong) for wrong in FORBIDDEN):
+            if name.partition(".")[0] in imported and any(f".{name}".endswith(f".{wrong}") for wrong in FORBIDDEN):
                 yield f"{node.lineno}: {name}"
-        elif (
-            isinstance(node, ast.Subscript)
-            and isinstance(node.ctx, ast.Load)
-            and dotted(node.value) == "os.environ"
-        ):
+        elif isinstance(node, ast.Subscript) and (dotted(node.value), type(node.ctx)) == ("os.environ", ast.Load):
             yield f"{node.lineno}: os.environ[…]"
 
 
@@ -50,15 +49,25 @@ def test_clock_dice_and_environment_are_passed_in() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["time.time()", "datetime.datetime.now()", "os.environ['A']", "os.environ.get('A')"]
+    "code",
+    [
+        "import time; time.time()",
+        "import datetime; datetime.datetime.now()",
+        "from datetime import datetime; datetime.now()",
+        "import os; os.environ['A']",
+        "import os; os.environ.get('A')",
+        "import numpy as np; np.random.seed(1)",
+    ],
 )
-def test_the_rule_sees_a_breach(line: str) -> None:
-    assert list(looks_outside(line))
+def test_the_rule_sees_a_breach(code: str) -> None:
+    assert list(looks_outside(code))
 
 
-@pytest.mark.parametrize("line", ["clock.now()", "os.environ['A'] = '1'", "{**os.environ}", "trial.time"])
-def test_the_rule_sees_no_breach_where_there_is_none(line: str) -> None:
-    assert not list(looks_outside(line))
+@pytest.mark.parametrize(
+    "code", ["clock.now()", "import os; os.environ['A'] = '1'", "import os; {**os.environ}", "random.choice(1)"]
+)
+def test_the_rule_sees_none_where_there_is_none(code: str) -> None:
+    assert not list(looks_outside(code))
 
 
 @pytest.mark.parametrize("name", ["utils", "helpers", "common", "misc"])
