@@ -109,12 +109,18 @@ class OutputSpec:
             >>> OutputSpec(Task.REGRESSION).decide([12.5])
             12.5
         """
-        if not self.classes:
-            return outputs[0]
-        if self.positive is not None and len(self.classes) == 2:
-            place = self.classes.index(self.positive)
-            return self.classes[place if outputs[place] >= self.threshold else 1 - place]
-        return self.classes[max(range(len(outputs)), key=outputs.__getitem__)]
+        return self.decide_all([outputs])[0]
+
+    def decide_all(self, outputs: Sequence[Sequence[float]]) -> list[str] | list[float]:
+        """`decide` for each row."""
+        classes = self.classes
+        if not classes:
+            return [row[0] for row in outputs]
+        if self.positive is not None and len(classes) == 2:
+            place, threshold = classes.index(self.positive), self.threshold
+            positive, negative = classes[place], classes[1 - place]
+            return [positive if row[place] >= threshold else negative for row in outputs]
+        return [classes[row.index(max(row))] for row in outputs]
 
 
 @dataclass(frozen=True, slots=True)

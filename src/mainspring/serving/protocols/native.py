@@ -78,8 +78,17 @@ def predictions(spec: OutputSpec, outputs: Outputs) -> list[dict[str, Any]]:
         >>> predictions(OutputSpec(Task.BINARY, ("no", "yes"), positive="yes"), [[0.25, 0.75]])
         [{'prediction': 'yes', 'probabilities': {'no': 0.25, 'yes': 0.75}}]
     """
+    decisions = spec.decide_all(outputs)
     classes = spec.classes
     if not classes:
-        return [{"prediction": row[0]} for row in outputs]
-    decide = spec.decide
-    return [{"prediction": decide(row), "probabilities": dict(zip(classes, row, strict=True))} for row in outputs]
+        return [{"prediction": value} for value in decisions]
+    if len(classes) == 2:  # spelled out: it takes a third of the time
+        first, second = classes
+        return [
+            {"prediction": label, "probabilities": {first: one, second: two}}
+            for label, (one, two) in zip(decisions, outputs, strict=True)
+        ]
+    return [
+        {"prediction": label, "probabilities": dict(zip(classes, row, strict=True))}
+        for label, row in zip(decisions, outputs, strict=True)
+    ]

@@ -76,7 +76,7 @@ class TensorFlowPredict:
 
 def columns(spec: OutputSpec, outputs: Outputs) -> dict[str, list[Any]]:
     """The outputs by name."""
-    found: dict[str, list[Any]] = {"prediction": [spec.decide(row) for row in outputs]}
+    found: dict[str, list[Any]] = {"prediction": list(spec.decide_all(outputs))}
     if spec.classes:
         found["probabilities"] = outputs
     return found
