@@ -39,7 +39,7 @@ _CANDIDATE = """
 
 @model.candidate
 def fixed_{number}(trial):
-    return fixed_trials.pipeline({parameters!r})
+    return pipeline({parameters!r})
 """
 
 
@@ -50,14 +50,12 @@ def ours(csv: Path) -> dict[str, float]:
         init = mainspring("init", ".", "--data", str(csv), "--target", fixed_trials.TARGET, folder=folder)
         put_fixed_trials(folder / "model.py")
         trained = mainspring("run", "--trials", str(len(fixed_trials.TRIALS)), folder=folder)
-        model, port = trained.document["model"], free_port()
+        model, port = trained.document["release"]["model"], free_port()
+        assert_fitted_once_each(folder)
         start = time.perf_counter()
         with running([MAINSPRING, "serve", "--port", str(port)], folder) as (server, memory):
             first_answer(port, f"/predict/{model}", ROW, server)
             serve_seconds = time.perf_counter() - start
-        tried = {trial["candidate"] for trial in trained.document["trials"]}
-        if len(tried) != len(fixed_trials.TRIALS):
-            raise RuntimeError(f"the list was not fitted as it stands: {sorted(tried)}")
     return {
         "seconds": init.seconds + trained.seconds + serve_seconds,
         "init_seconds": init.seconds,
@@ -102,9 +100,19 @@ def put_fixed_trials(file: Path) -> None:
         _CANDIDATE.format(number=number, parameters=parameters)
         for number, parameters in enumerate(fixed_trials.TRIALS)
     )
-    shared = Path(fixed_trials.__file__).read_text(encoding="utf-8")
-    (file.parent / "fixed_trials.py").write_text(shared, encoding="utf-8")
-    file.write_text(f"import fixed_trials\n{declaration}\n{candidates}", encoding="utf-8")
+    shared = Path(fixed_trials.__file__).read_text(encoding="utf-8").partition("import itertools")
+    file.write_text(f"{declaration}\n\n{shared[1]}{shared[2]}{candidates}", encoding="utf-8")
+
+
+def assert_fitted_once_each(folder: Path) -> None:
+    """The tracked trials are the fixed list, each once."""
+    import mlflow
+
+    mlflow.set_tracking_uri(f"sqlite:///{folder / '.mainspring' / 'mlflow.db'}")
+    runs = mlflow.search_runs(search_all_experiments=True)
+    tried = sorted(runs["params.candidate"][runs["tags.mlflow.parentRunId"].notna()])
+    if tried != sorted(f"fixed_{number}" for number in range(len(fixed_trials.TRIALS))):
+        raise RuntimeError(f"the list was not fitted as it stands: {tried}")
 
 
 def first_answer(port: int, path: str, body: Any, server: Any) -> None:

@@ -40,7 +40,4 @@ def scored(folder: Path, model: str, rows: Path) -> pl.DataFrame:
 
 def probability(answers: pl.DataFrame, label: str) -> np.ndarray:
     """The column that holds the probability of a class."""
-    found = [name for name in answers.columns if name.endswith(label) and name != "prediction"]
-    if len(found) != 1:
-        raise ValueError(f"no one column for the class {label!r} among {answers.columns}")
-    return answers[found[0]].to_numpy()
+    return answers[f"probability_{label}"].to_numpy()

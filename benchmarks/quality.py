@@ -36,7 +36,7 @@ def adult(data: Path, folder: Path, seed: int) -> float:
     result = released(folder, data / "adult" / "adult_train.csv", "income", seed=seed)
     test = data / "adult" / "adult_test.csv"
     labels = pl.read_csv(test)["income"].str.strip_chars(" .").to_numpy() == ">50K"
-    return float(roc_auc_score(labels, probability(scored(folder, result["model"], test), ">50K")))
+    return float(roc_auc_score(labels, probability(scored(folder, result["release"]["model"], test), ">50K")))
 
 
 def housing(data: Path, folder: Path, seed: int) -> float:
@@ -45,7 +45,7 @@ def housing(data: Path, folder: Path, seed: int) -> float:
     train.write_csv(folder / "train.csv")
     test.write_csv(folder / "test.csv")
     result = released(folder, folder / "train.csv", "median_house_value", seed=seed)
-    answers = scored(folder, result["model"], folder / "test.csv")["prediction"].to_numpy()
+    answers = scored(folder, result["release"]["model"], folder / "test.csv")["prediction"].to_numpy()
     truth = test["median_house_value"].cast(pl.Float64).to_numpy()
     return float(np.sqrt(np.mean((answers - truth) ** 2)))
 
@@ -56,7 +56,7 @@ def churn(data: Path, folder: Path, seed: int) -> float:
     train.write_csv(folder / "train.csv")
     test.write_csv(folder / "test.csv")
     result = released(folder, folder / "train.csv", "Churn", seed=seed)
-    answers = probability(scored(folder, result["model"], folder / "test.csv"), "Yes")
+    answers = probability(scored(folder, result["release"]["model"], folder / "test.csv"), "Yes")
     return float(roc_auc_score(test["Churn"].to_numpy() == "Yes", answers))
 
 

@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from projects import released
 
+LEAK = "leaks-target"
 _HOLDOUT = 0.3
 _FIRST = datetime(1996, 5, 7)  # the half-hour of the first row
 
@@ -26,7 +27,7 @@ def elec2(data: Path, folder: Path) -> dict[str, Any]:
     rows = rows.with_columns(pl.Series("time", times))
     rows.write_csv(folder / "elec2.csv")
     result = released(folder, folder / "elec2.csv", "class", "--time", "time", holdout=str(_HOLDOUT))
-    shown = result["metrics"]["roc_auc"]
+    release = result["release"]
     features = rows.drop("class", "time").to_numpy().astype(float)
     truth = (rows["class"] == "UP").to_numpy()
     cut = round(rows.height * (1 - _HOLDOUT))
@@ -34,10 +35,10 @@ def elec2(data: Path, folder: Path) -> dict[str, Any]:
     baseline = roc_auc_score(truth[cut:], logistic.predict_proba(features[cut:])[:, 1])
     card = next((folder / ".mainspring" / "releases").rglob("MODEL_CARD.md")).read_text(encoding="utf-8")
     return {
-        "roc_auc": round(float(shown["value"]), 5),
-        "interval": [shown["low"], shown["high"]],
+        "roc_auc": round(float(release["metrics"]["roc_auc"]), 5),
+        "interval": release["intervals"]["roc_auc"],
         "logistic_roc_auc": round(float(baseline), 5),
-        "candidate": result["candidate"],
+        "candidate": release["candidate"],
         "card_says_so": "better than" in card and "logistic" in card,
     }
 
@@ -46,5 +47,5 @@ def taxi(data: Path, folder: Path) -> dict[str, Any]:
     """The columns that the leakage warning names where the target is a tip of over 20 % of the fare."""
     file = data / "chicago_taxi" / "big_tipper_label.csv"
     result = released(folder, file, "big_tipper")
-    leaks = sorted({w["column"] for w in result["warnings"] if w["code"].startswith("leak") and w["column"]})
-    return {"leaks": leaks, "warnings": result["warnings"]}
+    found = [finding for finding in result["validation"]["findings"] if finding["code"] == LEAK]
+    return {"leaks": sorted(finding["column"] for finding in found), "messages": [f["message"] for f in found]}
