@@ -28,20 +28,27 @@ class OnnxRuntime:
     Args:
         model: the bytes of `model.onnx`, verified by the caller.
         inputs: the release's fields, in the model's order.
+        partly: the model has further outputs, for `tensors`.
 
     Raises:
         ReleaseError: the bytes are no model of this layout.
     """
 
-    def __init__(self, model: bytes, inputs: Sequence[InputField]) -> None:
+    def __init__(self, model: bytes, inputs: Sequence[InputField], *, partly: bool = False) -> None:
         self.encoder = Encoder(inputs)
         self._inputs = tuple(inputs)
-        self._session = _session(model, len(self._inputs))
+        self._session = _session(model, len(self._inputs), partly)
 
     def predict_matrix(self, matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Outputs `[rows, k]` of a matrix in the compiled layout `[rows, fields]`."""
         outputs: npt.NDArray[np.float64] = self._session.run(_OUTPUTS, {INPUT: matrix})[0]
         return outputs
+
+    def tensors(self, matrix: npt.NDArray[np.float64], names: Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
+        """The model's inner tensors of these names (the input among them), for a look inside."""
+        inner = [name for name in dict.fromkeys(names) if name != INPUT]
+        found = self._session.run(inner, {INPUT: matrix}) if inner else []
+        return {INPUT: matrix, **dict(zip(inner, found, strict=True))}
 
     def predict_rows(self, rows: Sequence[Mapping[str, object]]) -> npt.NDArray[np.float64]:
         return self.predict_matrix(self.encoder.rows_to_matrix(rows))
@@ -58,7 +65,7 @@ class OnnxRuntime:
 _OUTPUTS = [OUTPUT]
 
 
-def _session(model: bytes, width: int) -> Any:
+def _session(model: bytes, width: int, partly: bool) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -76,7 +83,9 @@ def _session(model: bytes, width: int) -> Any:
             cure="seal the model anew with `mainspring run`",
         ) from error
     found = [(port.name, port.type, port.shape[1:]) for port in inputs]
-    if found != [(INPUT, "tensor(double)", [width])] or [port.name for port in outputs] != [OUTPUT]:
+    if found != [(INPUT, "tensor(double)", [width])] or [port.name for port in outputs][
+        : 1 if partly else None
+    ] != [OUTPUT]:
         raise ReleaseError(
             f"the compiled model takes {found}, not {INPUT} double [rows, {width}]",
             cure="seal the model anew with `mainspring run`",
