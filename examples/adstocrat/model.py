@@ -1,0 +1,86 @@
+"""Will this visitor click on this ad? The advertising agency of `mainspring demo`."""
+
+from lightgbm import LGBMClassifier
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+from mainspring import Gate, Model, Source
+
+# Every time an ad was shown, in the order of time, with what was known then, and whether it was clicked.
+impressions = Source("data/impressions.csv", key="impression_id", time="shown_at")
+
+NUMBERS = ["hour", "weekday", "position", "usual_hour", "price_cents", "brightness", "colourfulness"]
+CATEGORIES = ["site", "device", "age_group", "interest", "category"]
+
+model = Model(
+    "adclick",
+    source=impressions,
+    target="clicked",
+    task="binary",
+    positive="1",
+    # not ad_id: the model shall judge ads that it has never seen, by their category and their looks
+    features=[*NUMBERS, *CATEGORIES],
+    # the newest fifth of the impressions is never trained on
+    holdout=0.2,
+    gates=[
+        Gate("log_loss", better_than="naive"),
+        Gate("roc_auc", at_least=0.62),
+        Gate("roc_auc", at_least=0.55, by="device"),
+        Gate("roc_auc", no_worse_than="champion", margin=0.01),
+    ],
+    slices=["device", "site"],
+)
+
+
+def coded():
+    """Categories as codes, numbers as they are: trees need no more."""
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
+    return ColumnTransformer([("categories", codes, CATEGORIES), ("numbers", "passthrough", NUMBERS)])
+
+
+@model.candidate
+def lightgbm(trial):
+    return make_pipeline(
+        coded(),
+        LGBMClassifier(
+            learning_rate=trial.suggest_float("learning_rate", 0.02, 0.2, log=True),
+            n_estimators=trial.suggest_int("n_estimators", 50, 400, log=True),
+            num_leaves=trial.suggest_int("num_leaves", 7, 31, log=True),
+            min_child_samples=trial.suggest_int("min_child_samples", 20, 200, log=True),
+            reg_lambda=trial.suggest_float("reg_lambda", 1e-2, 10.0, log=True),
+            colsample_bytree=trial.suggest_float("colsample_bytree", 0.4, 1.0),
+        ),
+    )
+
+
+@model.candidate
+def boosted_trees(trial):
+    return make_pipeline(
+        coded(),
+        HistGradientBoostingClassifier(
+            learning_rate=trial.suggest_float("learning_rate", 0.02, 0.2, log=True),
+            max_iter=trial.suggest_int("max_iter", 50, 300, log=True),
+            max_leaf_nodes=trial.suggest_int("max_leaf_nodes", 7, 31, log=True),
+            l2_regularization=trial.suggest_float("l2", 1e-2, 10.0, log=True),
+            categorical_features=list(range(len(CATEGORIES))),
+            early_stopping=False,
+        ),
+    )
+
+
+@model.candidate
+def linear(trial):
+    numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
+    columns = ColumnTransformer(
+        [
+            ("numbers", numbers, NUMBERS),
+            ("categories", OneHotEncoder(handle_unknown="ignore"), CATEGORIES),
+        ]
+    )
+    return make_pipeline(
+        columns, LogisticRegression(C=trial.suggest_float("C", 1e-3, 1e1, log=True), max_iter=1_000)
+    )
