@@ -6,6 +6,7 @@ import operator
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,16 @@ import mainspring
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 RESULTS = ROOT / "benchmarks" / "results"
+
+
+def load(script: Path) -> Any:
+    """A script of the repository as a module."""
+    spec = importlib.util.spec_from_file_location(script.stem, script)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -34,13 +45,8 @@ def test_decisions_are_numbered_without_gaps_and_say_the_three_things() -> None:
 
 
 def test_the_picture_is_what_its_script_draws() -> None:
-    script = ROOT / "docs" / "loop_picture.py"
-    spec = importlib.util.spec_from_file_location("loop_picture", script)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert module.picture() == (ROOT / "docs" / "loop.svg").read_text(encoding="utf-8"), f"run {script.name}"
+    module = load(ROOT / "docs" / "loop_picture.py")
+    assert module.picture() == (ROOT / "docs" / "loop.svg").read_text(encoding="utf-8"), "run docs/loop_picture.py"
 
 
 def test_one_version() -> None:
@@ -55,29 +61,14 @@ def test_the_licence_is_the_whole_text() -> None:
     assert "END OF TERMS AND CONDITIONS" in text
 
 
-def measured() -> set[str]:
-    """Every number in the benchmarks' results, written as the README may write it: with 0 to 4 decimals."""
-
-    def numbers(value: object) -> list[float]:
-        if isinstance(value, dict):
-            return [number for inner in value.values() for number in numbers(inner)]
-        if isinstance(value, list):
-            return [number for inner in value for number in numbers(inner)]
-        return [float(value)] if isinstance(value, int | float) and not isinstance(value, bool) else []
-
-    found = [n for file in RESULTS.glob("*.json") for n in numbers(json.loads(file.read_text(encoding="utf-8")))]
-    return {f"{number:,.{decimals}f}" for number in found for decimals in range(5)}
-
-
-def test_the_figures_in_the_readme_were_measured() -> None:
-    """Each number in the section on measurements is one of a result file's."""
+def test_the_figures_in_the_readme_are_the_benchmarks() -> None:
+    """The section between the marks is made of the results alone; no table elsewhere quotes a figure."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = re.search(r"^## Measured\n(.*?)(?=^## |\Z)", readme, re.MULTILINE | re.DOTALL)
-    assert section, "the README has no section on what was measured"
-    rows = [line for line in section[1].splitlines() if line.startswith("|")]
-    quoted = {n for row in rows for cell in row.split("|")[2:] for n in re.findall(r"\d[\d,]*(?:\.\d+)?", cell)}
-    assert quoted
-    assert quoted <= measured(), f"in no result: {sorted(quoted - measured())}"
+    section = load(ROOT / "benchmarks" / "figures.py").section()
+    assert section in readme, "run: python benchmarks/figures.py"
+    prose = re.sub(r"^```.*?^```$", "", readme.replace(section, ""), flags=re.MULTILINE | re.DOTALL)
+    claims = re.findall(r"\d[\d,.]*\s?(?:ms|µs|s|MB|GB|rows|requests|%|×)\b", prose)
+    assert not claims, f"figures outside the measured section: {claims}"
 
 
 @pytest.mark.parametrize("file", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)

@@ -1,0 +1,86 @@
+"""Puts the results into the README, between its two marks: `python benchmarks/figures.py`."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+RESULTS = ROOT / "benchmarks" / "results"
+BEGIN, END = "<!-- figures: written by benchmarks/figures.py -->", "<!-- end of figures -->"
+_SIGNS = {"at_least": "≥ ", "at_most": "≤ ", "equals": ""}
+# What is shown of two sides measured in the same run: (result, title, [(what, key, unit)]).
+_SIDES = [
+    (
+        "pipeline",
+        "From a CSV to the first HTTP answer (adult, the same fixed list of trials on both sides)",
+        [
+            ("CSV to first answer", "seconds", "s"),
+            ("start of the server to first answer", "serve_seconds", "s"),
+            ("peak memory", "peak_rss_mb", "MB"),
+            ("memory of the server", "server_rss_mb", "MB"),
+        ],
+    ),
+    (
+        "score",
+        "Scoring a table (the demo's model, the same rows on both sides)",
+        [("rows", "rows", ""), ("rows per second", "rows_per_second", ""), ("peak memory", "peak_rss_mb", "MB")],
+    ),
+]
+
+
+def section(folder: Path = RESULTS) -> str:
+    """The section's text, made of nothing but the results in the folder."""
+    results = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))}
+    parts = [BEGIN, "", "| what | measured | asked for |", "| --- | ---: | ---: |"]
+    for result in results.values():
+        parts += [_check(check) for check in result["checks"]]
+    for name, title, rows in _SIDES:
+        if name in results:
+            parts += ["", *_side_by_side(title, results[name]["figures"], rows)]
+    places = sorted({_place(result) for result in results.values()})
+    parts += ["", *(f"Measured on {place}." for place in places), "", END]
+    return "\n".join(parts)
+
+
+def _check(check: dict[str, Any]) -> str:
+    mark = "" if check["holds"] else " (missed)"
+    return f"| {check['name']} | {_text(check['value'])}{mark} | {_SIGNS[check['sense']]}{_text(check['bar'])} |"
+
+
+def _side_by_side(title: str, figures: dict[str, Any], rows: list[tuple[str, str, str]]) -> list[str]:
+    sides = [name for name, side in figures.items() if isinstance(side, dict) and "rounds" in side]
+    lines = [f"| {title} | {' | '.join(sides)} |", "| --- |" + " ---: |" * len(sides)]
+    for what, key, unit in rows:
+        cells = [f"{_text(figures[side][key])} {unit}".strip() for side in sides]
+        lines.append(f"| {what} | {' | '.join(cells)} |")
+    return lines
+
+
+def _place(result: dict[str, Any]) -> str:
+    machine, versions = result["machine"], result["versions"]
+    return (
+        f"{machine['cores']} cores of {machine['processor']}, {machine['memory_gb']:g} GB, "
+        f"{machine['system']}, Python {versions['python']}, on {result['measured_at'][:10]}"
+    )
+
+
+def _text(value: Any) -> str:
+    """Three digits after the point where a number is small, none where it is large."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, int | float):
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}" if abs(value) >= 2 else f"{value:.4g}"
+    return str(value)
+
+
+def main() -> None:
+    text = README.read_text(encoding="utf-8")
+    README.write_text(re.sub(f"{BEGIN}.*?{END}", lambda _: section(), text, flags=re.DOTALL), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
