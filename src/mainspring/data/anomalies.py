@@ -21,7 +21,7 @@ _DROPPED, _JUMPED = 0.5, 3.0  # times as many rows as before
 _DEVIATIONS = 5.0  # standard errors beyond which a share has moved (1 in 1.7 million by chance)
 _MOVED = 0.01  # the least move of a missing share that is told, unless nothing was missing before
 _CHANCE = 1e-6  # a column goes out of its range by chance less often than this
-_FAR = 10.0  # spans of the previous range beyond which a single value is told
+_FAR = 1000.0  # spans of the previous range beyond which a single value is told; long tails do reach ten
 _EXPECTED = 20.0  # a value expected in at least so many rows that is in none has vanished
 _COPIES_MOVED = 0.001
 
