@@ -44,15 +44,16 @@ def init(
 
     Without --target it lists the columns that could be one, and stops.
     """
-    from mainspring.data.inference import infer
-    from mainspring.domain.source import Source
-
     output = session.output
     if not data:
         raise UsageError("init needs data", cure="name a file: mainspring init DIR --data FILE --target COLUMN")
     chosen_task = _task(task)
     if target is not None:
         _refuse_to_overwrite(folder, force)
+
+    from mainspring.data.inference import infer
+    from mainspring.domain.source import Source
+
     given = Source(data[0] if len(data) == 1 else tuple(data), query=query)
     found = infer(given, Path(), target=target, key=key, time=time, task=chosen_task)
     if found.target is None:

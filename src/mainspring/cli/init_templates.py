@@ -305,5 +305,5 @@ def _linear(plan: Plan) -> str:
 def _toml(value: object) -> str:
     if isinstance(value, int):
         return str(value)
-    text = "".join(f"\\{c}" if c in '"\\' else c if c.isprintable() else f"\\u{ord(c):04x}" for c in str(value))
+    text = "".join(f"\\{c}" if c in '"\\' else c if c.isprintable() else f"\\U{ord(c):08x}" for c in str(value))
     return f'"{text}"'

@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from mainspring.cli.plain import one_line, printable, to_json
 from mainspring.errors import MainspringError
@@ -33,6 +33,7 @@ class Output:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self._document_fd: int | None = None
+        self._stdout: TextIO | None = None
         self._emitted = False
 
     def __enter__(self) -> Self:
@@ -40,6 +41,7 @@ class Output:
             sys.stdout.flush()
             self._document_fd = os.dup(1)
             os.dup2(2, 1)
+            self._stdout, sys.stdout = sys.stdout, sys.stderr  # it need not write to descriptor 1
         return self
 
     def __exit__(
@@ -49,6 +51,8 @@ class Output:
         trace: TracebackType | None,
     ) -> None:
         sys.stdout.flush()
+        if self._stdout is not None:
+            sys.stdout = self._stdout
         if self._document_fd is not None:
             os.dup2(self._document_fd, 1)
             os.close(self._document_fd)

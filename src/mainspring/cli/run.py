@@ -29,11 +29,12 @@ def run(
     Snapshot, checks, search, judgement, sealing; a run that was killed goes on where it was. Exit code 3 when a
     gate failed or was inconclusive; then nothing is registered. Ctrl-C ends the search with the best so far.
     """
+    project = session.loaded_project()
+    chosen = _budget(project, budget, trials)
+
     from mainspring.cli.run_progress import RunProgress
     from mainspring.loop import lifecycle
 
-    project = session.loaded_project()
-    chosen = _budget(project, budget, trials)
     with RunProgress(session.output) as progress:
         outcome = lifecycle.run(project, budget=chosen, progress=progress)
     session.output.document(_json(outcome))
