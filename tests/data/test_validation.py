@@ -1,5 +1,6 @@
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -114,8 +115,6 @@ def test_rows_that_keep_every_promise_are_silent():
 def test_a_broken_promise_names_column_rows_examples_and_cure(
     column, values, code, rows, examples, words, severity
 ):
-    from dataclasses import replace
-
     dtype = {Kind.TIME: pl.Datetime("us"), Kind.INTEGER: pl.Int64, Kind.NUMBER: pl.Float64}
     series = pl.Series("x", values, dtype=dtype.get(column.kind, pl.String))
     frame = pl.DataFrame([series])
@@ -221,7 +220,7 @@ def test_no_column_name_is_special(name):
     columns = (Column(name, Kind.NUMBER, minimum=0), Column("x1", Kind.CATEGORY))
     previous = pl.DataFrame({name: [1.0] * 100, "x1": ["a"] * 100})
     findings = check(frame, *columns, previous=previous)
-    assert [(f.code, f.column) for f in findings][0] == ("below-minimum", name)
+    assert next((f.code, f.column) for f in findings) == ("below-minimum", name)
 
 
 def test_neither_environment_nor_settings_turn_the_checks_off():
