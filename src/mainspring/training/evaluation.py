@@ -87,6 +87,7 @@ def evaluate(
     *,
     champion_outputs: Floats | None = None,
     unseen_by_champion: NDArray[np.bool_] | None = None,
+    champion_note: str = "",
     seed: int | None = None,
 ) -> Evaluation:
     """Measure the answers on the holdout.
@@ -96,6 +97,7 @@ def evaluate(
         champion_outputs: the champion's on the same rows, with its classes in the order of `data.classes`.
         unseen_by_champion: bool [h], the rows that the champion did not learn from (`splitting.apply_split` of
             its own rule); all where not given.
+        champion_note: why there is nothing to compare with, where the champion could not answer.
         seed: of the resampling; the model's where not given.
 
     Raises:
@@ -107,7 +109,7 @@ def evaluate(
     if champion_outputs is not None:
         _check_shape("the champion's", champion_outputs, judge.shape)
         unseen = np.ones(judge.rows, dtype=bool) if unseen_by_champion is None else unseen_by_champion
-        judge.meet_champion(champion_outputs, np.flatnonzero(unseen))
+        judge.meet_champion(champion_outputs, np.flatnonzero(unseen), champion_note)
     everything = np.arange(judge.rows)
     names = metric_names(data.task)
     champion: dict[str, Estimate] = {}
@@ -153,9 +155,11 @@ class _Judge:
         self.resamples = int(np.clip(_DRAWS // max(1, self.rows), low, high))
         self._seed = seed
         self._outputs = outputs
+        self.champion_note = ""
         self._champion_outputs: Floats | None = None
 
-    def meet_champion(self, outputs: Floats, rows: NDArray[np.int64]) -> None:
+    def meet_champion(self, outputs: Floats, rows: NDArray[np.int64], note: str) -> None:
+        self.champion_note = note or "the champion has learnt from every row of this holdout"
         self._champion_outputs = outputs
         self.compared = rows
 
@@ -223,7 +227,7 @@ def _measure_gate(gate: Any, judge: _Judge) -> GateMeasurement:
         return GateMeasurement(str(gate), (), reference, "there is no champion yet")
     within = judge.compared if reference == "champion" and judge.compared is not None else np.arange(judge.rows)
     if reference == "champion" and not within.size:
-        return GateMeasurement(str(gate), (), reference, "the champion has learnt from every row of this holdout")
+        return GateMeasurement(str(gate), (), reference, judge.champion_note)
     groups = (
         [(values, rows) for values, rows in each_slice(judge.data.holdout_slices, gate.slicing)]
         if gate.slicing

@@ -1,0 +1,76 @@
+"""What the present champion answers on a challenger's holdout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mainspring.domain.release import Manifest, ReleaseRef
+from mainspring.errors import DataError, MainspringError
+from mainspring.training.dataset import TrainingData
+from mainspring.training.splitting import apply_split
+from mainspring.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class ChampionAnswers:
+    """On the h rows of the holdout.
+
+    Attributes:
+        outputs: [h, k] in the order of the challenger's classes.
+        unseen: bool [h], the rows that the champion did not learn from either; none where it cannot answer, and
+            `note` says why: then nothing can be compared, and a gate that wants to does not pass.
+    """
+
+    ref: ReleaseRef
+    outputs: NDArray[np.float64]
+    unseen: NDArray[np.bool_]
+    note: str = ""
+
+
+def champion_answers(
+    workspace: Workspace, model: str, rows: pl.DataFrame, data: TrainingData
+) -> ChampionAnswers | None:
+    """Ask the champion, as it would serve; `None` where there is none.
+
+    Args:
+        rows: the snapshot's rows.
+        data: the challenger's training data of these rows.
+    """
+    route = workspace.records.routes().of(model)
+    if route is None:
+        return None
+    ref = ReleaseRef(model, route.champion)
+    held = data.row[data.holdout]
+    nothing = np.zeros((len(held), len(data.classes) or 1)), np.zeros(len(held), dtype=np.bool_)
+    try:
+        opened = workspace.open_release(workspace.catalogue.find(ref))
+    except MainspringError as error:
+        return ChampionAnswers(ref, *nothing, f"{ref} cannot be opened: {error.message}")
+    try:
+        order = _class_order(opened.manifest, data)
+        holdout = rows[held]
+        outputs = opened.runtime.predict_frame(holdout)
+        return ChampionAnswers(ref, outputs[:, order], _unseen(opened.manifest, rows, held))
+    except MainspringError as error:
+        return ChampionAnswers(ref, *nothing, f"{ref} cannot answer these rows: {error.message}")
+    finally:
+        opened.close()
+
+
+def _class_order(manifest: Manifest, data: TrainingData) -> list[int]:
+    classes = manifest.output.classes
+    if manifest.task is not data.task or sorted(classes) != sorted(data.classes):
+        raise DataError(f"it predicts {manifest.task} of {', '.join(classes) or 'a number'}, not the same thing")
+    return [classes.index(label) for label in data.classes] if classes else [0]
+
+
+def _unseen(manifest: Manifest, rows: pl.DataFrame, held: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """The rows that the champion's own rule holds out: it learnt from none of them, whenever they came."""
+    if manifest.training is None:  # adopted: nobody knows what it learnt from
+        return np.zeros(len(held), dtype=np.bool_)
+    content = rows.drop([name for name in rows.columns if name.startswith("__")])
+    return apply_split(content[held], manifest.training.split)

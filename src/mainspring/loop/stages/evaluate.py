@@ -1,0 +1,41 @@
+"""Measure the winner on the holdout: with intervals, by slice, against the naive predictor and the champion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mainspring.loop.context import RunContext
+
+if TYPE_CHECKING:
+    from mainspring.training.evaluation import Evaluation
+
+
+def run(context: RunContext) -> str:
+    """Write the evaluation."""
+    from mainspring.loop.champion import champion_answers
+    from mainspring.training.evaluation import evaluate
+    from mainspring.training.fitting import FittedInfo
+
+    fitted = context.load("fitted.json", FittedInfo)
+    champion = champion_answers(context.workspace, context.model.name, context.rows, context.data)
+    evaluation = evaluate(
+        np.load(fitted.outputs, allow_pickle=False),
+        context.data,
+        context.model,
+        champion_outputs=None if champion is None else champion.outputs,
+        unseen_by_champion=None if champion is None else champion.unseen,
+        champion_note="" if champion is None else champion.note,
+    )
+    context.save("evaluation.json", evaluation)
+    context.save("parent.json", None if champion is None else str(champion.ref))
+    return _summary(evaluation, context.resolved.metric)
+
+
+def _summary(evaluation: Evaluation, metric: str) -> str:
+    measured = evaluation.metrics[metric]
+    if measured.value is None:
+        return f"{metric} could not be measured on {evaluation.rows:,} rows"
+    interval = f" ({measured.low:.4f} to {measured.high:.4f})" if measured.low is not None else ""
+    return f"{metric} {measured.value:.4f}{interval} on {evaluation.rows:,} held-out rows"
