@@ -42,6 +42,7 @@ class Column:
         strip: whether blanks around the text are dropped before anything else.
         time_format: strptime format; `iso` for ISO 8601; `epoch_s` or `epoch_ms` for numbers.
         true, false: the spellings of a boolean.
+        drop_dot: whether one dot at the end of a label is dropped (`<=50K.` is `<=50K`).
         nullable: whether a missing value is allowed at all.
         max_missing_share: above this share of missing values the check reports.
         minimum, maximum: the allowed range of a number, an integer or (as ISO text) a time.
@@ -58,6 +59,7 @@ class Column:
     time_format: str | None = None
     true: tuple[str, ...] = ()
     false: tuple[str, ...] = ()
+    drop_dot: bool = False
 
     nullable: bool = True
     max_missing_share: float | None = None
@@ -78,6 +80,7 @@ class Column:
             "time_format": self.time_format,
             "true": list(self.true),
             "false": list(self.false),
+            "drop_dot": self.drop_dot,
         }
 
 
