@@ -45,6 +45,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._reading_since: float | None = None
         self._stuck_since: float | None = None
         self._heard_at = self.loop.time()
+        self._muted = False  # what the parser says now has been heard before
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -58,7 +59,7 @@ class GuardedProtocol(HttpToolsProtocol):
         before = self._stage
         self._begun = 0
         body_before = self._body_bytes
-        super().data_received(data)
+        self._feed(data)
         if self._stage == _HEAD:
             # Of data that began with something else, how much belongs to this head is not known: less than a read.
             self._raw_head = self._raw_head + len(data) if before != _BODY and self._begun <= 1 else 0
@@ -70,7 +71,34 @@ class GuardedProtocol(HttpToolsProtocol):
             if self._overhead > _FRAMING + 8 * self._body_bytes:
                 self._refuse(400, "the body has more framing than content")
 
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("this is no HTTP request")
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Read on as if no upgrade had been asked for, which HTTP allows.
+
+        Java's client asks for HTTP/2 so with its first request, and the parser would take its body for the new
+        protocol. A fresh parser is brought to where the old one stopped by a head that says the same of the body.
+        """
+        headers = dict(self.headers)
+        self.parser = httptools.HttpRequestParser(self)
+        if _has_body(headers):
+            framing = [(name, headers[name]) for name in (b"content-length", b"transfer-encoding") if name in headers]
+            head = b"".join(name + b": " + value + b"\r\n" for name, value in framing)
+            self._muted = True
+            self.parser.feed_data(b"POST / HTTP/1.1\r\n" + head + b"\r\n")
+            self._muted = False
+        if rest:
+            self._feed(rest)
+
     def on_message_begin(self) -> None:
+        if self._muted:
+            return
         super().on_message_begin()
         self._stage = _HEAD
         self._begun += 1
@@ -78,10 +106,14 @@ class GuardedProtocol(HttpToolsProtocol):
         self._reading_since = self._heard_at
 
     def on_url(self, url: bytes) -> None:
+        if self._muted:
+            return
         super().on_url(url)
         self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._muted:
+            return
         self._count_head(len(name) + len(value) + 4)
         if self._stage == _HEAD:
             super().on_header(name, value)  # trailers are counted, and dropped
@@ -94,6 +126,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         # As uvicorn's, with a cycle of our own, and without its upgrades, root path and limit of concurrency.
+        if self._muted:
+            return
         self._stage = _BODY
         http_version = self.parser.get_http_version()
         url = httptools.parse_url(self.url)
@@ -129,6 +163,8 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade() and _has_body(dict(self.headers)):
+            return  # the body is still to come: see `_ignore_upgrade`
         self._stage = _REST
         self._reading_since = None
         super().on_message_complete()
@@ -204,8 +240,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._reading_since = None
         self.transport.close()
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """Upgrades are not taken; the request is answered as if it asked for none."""
+
+def _has_body(headers: dict[bytes, bytes]) -> bool:
+    return b"transfer-encoding" in headers or headers.get(b"content-length", b"0").strip(b"0 ") != b""
 
 
 def guarded(*, max_header_bytes: int, read_timeout: float) -> type[GuardedProtocol]:

@@ -158,6 +158,8 @@ class Worker:
 
 def main() -> None:
     """Read the orders, then serve."""
+    if len(sys.argv) != 2 or not sys.argv[1].isdigit():
+        sys.exit(_usage())
     control = socket.socket(fileno=int(sys.argv[1]))
     line = bytearray()
     while not line.endswith(b"\n"):
@@ -178,6 +180,11 @@ def main() -> None:
     uvloop.run(serve())
     logging.shutdown()
     os._exit(0)  # a thread stuck in a library must not keep a worker that has done its work
+
+
+def _usage() -> int:
+    sys.stderr.write("a gateway worker is started by its parent: use `mainspring serve`\n")
+    return 2
 
 
 if __name__ == "__main__":

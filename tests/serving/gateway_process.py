@@ -1,0 +1,38 @@
+"""Starts a gateway as the command line does, for tests: `python gateway_process.py OPTIONS.json`."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+from mainspring.clock import SYSTEM_CLOCK
+from mainspring.errors import MainspringError
+from mainspring.serving.gateway import run_gateway
+from mainspring.serving.options import GatewayOptions
+from mainspring.settings import GatewaySettings
+from mainspring.stores.records import SqlRecords
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s parent: %(message)s")
+    given = json.loads(Path(sys.argv[1]).read_text())
+    root = Path(given["root"])
+    options = GatewayOptions(
+        settings=GatewaySettings(**given["settings"]),
+        releases=root / "releases",
+        trusted=root / "keys" / "trusted",
+        folder=root / "gateway",
+    )
+    records = SqlRecords(f"sqlite:///{root / 'records.db'}")
+    try:
+        run_gateway(options, records, SYSTEM_CLOCK, announce=lambda address: print(address, flush=True))
+    except MainspringError as error:
+        print(f"error: {error}", flush=True)
+        return error.exit_code
+    finally:
+        records.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""What a worker imports, and what that costs."""
+
+import json
+import subprocess
+import sys
+
+HEAVY = (
+    "pandas", "polars", "pyarrow", "sqlalchemy", "sklearn", "mlflow", "typer", "rich", "optuna", "lightgbm",
+    "onnx", "deltalake", "dbos", "scipy", "pandera", "joblib", "cloudpickle", "PIL", "psutil", "click",
+)  # fmt: skip
+
+PROGRAM = """
+import json, resource, sys, time
+started = time.perf_counter()
+import mainspring.serving.worker
+import onnxruntime
+print(json.dumps({
+    "seconds": time.perf_counter() - started,
+    "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
+    "modules": sorted(name for name in sys.modules if "." not in name),
+}))
+"""
+
+
+def test_a_worker_imports_nothing_heavy() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert not set(HEAVY) & set(found["modules"])
+    print(f"a worker imports in {found['seconds']:.2f} s and takes {found['megabytes']:.0f} MB")
+    assert found["megabytes"] < 110
+
+
+def test_a_worker_is_started_by_its_parent_only() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mainspring.serving.worker"], capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 2
+    assert "mainspring serve" in done.stderr
+    assert "Traceback" not in done.stderr
