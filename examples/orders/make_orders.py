@@ -1,7 +1,7 @@
 """Makes the data of the README's tour: orders of a shoe shop, and which of them came back.
 
-`python make_orders.py orders.csv [ROWS] [SEED]` needs the standard library only. Shoes of an unknown size come back
-more often, and so does what was bought at a discount or on a phone; regular customers send back less.
+`python make_orders.py orders.csv [ROWS] [SEED]` needs the standard library only. Shoes of an unknown size come
+back more often, and so does what was bought at a discount or on a phone; regular customers send back less.
 """
 
 import csv
