@@ -1,0 +1,351 @@
+"""`MODEL_CARD.md`: what the model is, how good it is and where not, and how it came to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mainspring.domain.release import InputField, Manifest, RuntimeKind
+from mainspring.domain.task import METRICS
+from mainspring.domain.verdict import Estimate
+
+CARD = "MODEL_CARD.md"
+
+_FEATURES_SHOWN = 30
+
+
+class SliceOfMetrics(Protocol):
+    """Metrics on the rows of one slice."""
+
+    @property
+    def slice(self) -> dict[str, str]: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def metrics(self) -> dict[str, Estimate]: ...
+
+
+class LossOfFeature(Protocol):
+    """By how much the metric gets worse when the feature's values are shuffled, and its spread."""
+
+    @property
+    def feature(self) -> str: ...
+    @property
+    def loss(self) -> float: ...
+    @property
+    def spread(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Another predictor on the same holdout rows.
+
+    Attributes:
+        name: in words, e.g. `the champion adclick@6` or `a logistic baseline`.
+        metrics: the other's.
+        gains: by how much each metric of this release is better, paired; positive is better.
+        rows: compared on.
+    """
+
+    name: str
+    metrics: Mapping[str, Estimate]
+    gains: Mapping[str, Estimate]
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class CardFacts:
+    """What the card tells beyond the manifest.
+
+    Attributes:
+        source: the source's locations, as the user gave them.
+        rows: of the snapshot.
+        naive_answer: what the naive predictor answers, in words.
+        importance: by falling loss of `importance_metric`.
+        comparisons: with the champion, with a baseline, if there were any.
+        intended_use: the user's own words, if there are any.
+    """
+
+    source: str
+    rows: int
+    naive_answer: str = ""
+    slices: Sequence[SliceOfMetrics] = ()
+    importance: Sequence[LossOfFeature] = ()
+    importance_metric: str = ""
+    comparisons: Sequence[Comparison] = ()
+    intended_use: str = ""
+    extra_limits: Sequence[str] = field(default=())
+
+
+def render_card(manifest: Manifest, facts: CardFacts) -> str:
+    """The card as Markdown; the manifest's files and signature are not looked at."""
+    sections = (
+        _heading(manifest),
+        _use(manifest, facts),
+        _data(manifest, facts),
+        _metrics(manifest, facts),
+        _comparisons(manifest, facts),
+        _slices(facts),
+        _importance(facts),
+        _gates(manifest),
+        _limits(manifest, facts),
+        _inputs(manifest),
+        _lineage(manifest),
+        _reproduction(manifest),
+    )
+    return "\n".join(line for section in sections for line in section)
+
+
+def _heading(manifest: Manifest) -> Iterator[str]:
+    yield f"# {manifest.ref}"
+    yield ""
+    what = {"binary": "one of two classes", "multiclass": "one of several classes", "regression": "a number"}
+    yield f"Predicts `{_code(manifest.target)}`, {what[str(manifest.task)]}, from {len(manifest.inputs)} inputs."
+    if manifest.output.classes:
+        classes = ", ".join(f"`{_code(name)}`" for name in manifest.output.classes[:20])
+        more = f" and {len(manifest.output.classes) - 20} more" if len(manifest.output.classes) > 20 else ""
+        yield f"Its classes are {classes}{more}."
+    if manifest.output.positive is not None:
+        positive = _code(manifest.output.positive)
+        yield f"It answers `{positive}` from a probability of {manifest.output.threshold:g} on."
+    how = "as a compiled ONNX graph" if manifest.runtime.kind is RuntimeKind.ONNX else "natively"
+    yield f"Sealed {manifest.created_at:%Y-%m-%d %H:%M} UTC; it runs {how} ({_text(manifest.runtime.reason)})."
+    yield ""
+
+
+def _use(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
+    yield "## Intended use"
+    yield ""
+    yield (
+        _text(facts.intended_use)
+        if facts.intended_use
+        else (
+            f"Predicting `{_code(manifest.target)}` for rows like those that it learnt from: same source, same "
+            "meaning of every column."
+        )
+    )
+    yield ""
+
+
+def _data(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
+    yield "## Data"
+    yield ""
+    yield f"- source: {_text(facts.source)}, {facts.rows:,} rows"
+    yield f"- snapshot: {', '.join(f'`{name}`' for name in manifest.snapshots)}"
+    training = manifest.training
+    if training is not None:
+        yield f"- learnt from {training.rows_trained:,} rows"
+        yield f"- judged on {training.rows_holdout:,} rows that it never saw"
+        yield f"- the holdout: {_split(training.split)}"
+    if manifest.key:
+        yield f"- key of a row: `{_code(manifest.key)}`"
+    if manifest.time:
+        yield f"- time of a row: `{_code(manifest.time)}`"
+    yield ""
+
+
+def _split(split: Mapping[str, object]) -> str:
+    details = ", ".join(f"{name} {value}" for name, value in split.items() if name != "kind" and value is not None)
+    kinds = {
+        "time": "the newest rows",
+        "hash": "rows that a hash of their key or content picks, the same for ever",
+    }
+    kind = str(split.get("kind"))
+    return kinds.get(kind, kind) + (f" ({_text(details)})" if details else "")
+
+
+def _metrics(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
+    yield "## Metrics"
+    yield ""
+    yield "On the holdout, with 95 % intervals."
+    if facts.naive_answer:
+        yield f"The naive predictor answers {_text(facts.naive_answer)} whatever the row."
+    yield ""
+    yield "| metric | better is | this model | interval | naive |"
+    yield "| --- | --- | ---: | ---: | ---: |"
+    for name, estimate in manifest.metrics.items():
+        naive = manifest.naive.get(name)
+        direction = "higher" if name in METRICS and METRICS[name].greater_is_better else "lower"
+        yield (
+            f"| {name} | {direction} | {_number(estimate.value)} | {_interval(estimate)} "
+            f"| {_number(naive) if naive is not None else '–'} |"
+        )
+    yield ""
+
+
+def _comparisons(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
+    for other in facts.comparisons:
+        yield f"## Compared with {_text(other.name)}"
+        yield ""
+        yield f"On the same {other.rows:,} holdout rows, which neither has learnt from; a gain over 0 is better."
+        yield ""
+        yield "| metric | this model | the other | gain | interval of the gain | |"
+        yield "| --- | ---: | ---: | ---: | ---: | --- |"
+        for name, gain in other.gains.items():
+            cells = (
+                _value(manifest.metrics.get(name)),
+                _value(other.metrics.get(name)),
+                _number(gain.value),
+                _interval(gain),
+                _in_words(gain),
+            )
+            yield f"| {name} | {' | '.join(cells)} |"
+        yield ""
+
+
+def _in_words(gain: Estimate) -> str:
+    if gain.low is None or gain.high is None:
+        return "not measured"
+    if gain.low > 0:
+        return "better"
+    return "worse" if gain.high < 0 else "no clear difference"
+
+
+def _slices(facts: CardFacts) -> Iterator[str]:
+    by_columns: dict[tuple[str, ...], list[SliceOfMetrics]] = {}
+    for one in facts.slices:
+        by_columns.setdefault(tuple(one.slice), []).append(one)
+    for columns, slices in by_columns.items():
+        names = list(dict.fromkeys(name for one in slices for name in one.metrics))
+        yield f"## By {' × '.join(_text(column) for column in columns)}"
+        yield ""
+        yield f"| {' | '.join((*(_text(column) for column in columns), 'rows', *names))} |"
+        yield f"| {' | '.join((*('---' for _ in columns), '---:', *('---:' for _ in names)))} |"
+        for one in slices:
+            cells = [_text(value) for value in one.slice.values()]
+            cells.append(f"{one.rows:,}")
+            cells += [_with_interval(one.metrics.get(name)) for name in names]
+            yield f"| {' | '.join(cells)} |"
+        yield ""
+
+
+def _importance(facts: CardFacts) -> Iterator[str]:
+    if not facts.importance:
+        return
+    yield "## What it relies on"
+    yield ""
+    yield (
+        f"How much {facts.importance_metric or 'the metric'} gets worse on the holdout when a feature's values "
+        "are shuffled (permutation importance)."
+    )
+    yield ""
+    yield "| feature | loss | spread |"
+    yield "| --- | ---: | ---: |"
+    for one in facts.importance[:_FEATURES_SHOWN]:
+        yield f"| {_text(one.feature)} | {_number(one.loss)} | ± {_number(one.spread)} |"
+    if len(facts.importance) > _FEATURES_SHOWN:
+        yield f"| and {len(facts.importance) - _FEATURES_SHOWN} more | | |"
+    yield ""
+
+
+def _gates(manifest: Manifest) -> Iterator[str]:
+    if not manifest.verdicts:
+        return
+    yield "## Gates"
+    yield ""
+    yield "| gate | verdict | why |"
+    yield "| --- | --- | --- |"
+    for verdict in manifest.verdicts:
+        yield f"| {_text(verdict.gate)} | {verdict.outcome} | {_text(verdict.reason)} |"
+    yield ""
+
+
+def _limits(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
+    yield "## Limits"
+    yield ""
+    yield "- It was judged on the past. Where the world changes, its figures do not hold."
+    yield "- A value outside the ranges and categories below is answered, but from no experience."
+    required = [field.name for field in manifest.inputs if field.required]
+    if required:
+        named = ", ".join(f"`{_code(name)}`" for name in required[:20])
+        more = f" and {len(required) - 20} more" if len(required) > 20 else ""
+        yield f"- Never missing in training, so never optional in a request: {named}{more}."
+    for text in (*facts.extra_limits, *manifest.warnings):
+        yield f"- {_text(text)}"
+    yield ""
+
+
+def _inputs(manifest: Manifest) -> Iterator[str]:
+    yield "## Inputs"
+    yield ""
+    yield "| field | kind | may be missing | seen in training |"
+    yield "| --- | --- | --- | --- |"
+    for one in manifest.inputs:
+        yield f"| {_text(one.name)} | {one.kind} | {'no' if one.required else 'yes'} | {_seen(one)} |"
+    yield ""
+
+
+def _seen(one: InputField) -> str:
+    if one.categories is not None:
+        shown = ", ".join(_text(name) for name in one.categories[:8])
+        return shown + (f" and {len(one.categories) - 8} more" if len(one.categories) > 8 else "")
+    if one.minimum is None or one.maximum is None or one.kind.value == "time":
+        return "–"
+    return f"{one.minimum:g} to {one.maximum:g}"
+
+
+def _lineage(manifest: Manifest) -> Iterator[str]:
+    yield "## Lineage"
+    yield ""
+    yield f"- run: `{manifest.run_id}`"
+    yield f"- code: `{manifest.code_digest}` (in `source/`)"
+    yield f"- environment: `{manifest.lock_digest}` (`requirements.lock`)"
+    yield f"- champion at sealing: {f'`{manifest.parent}`' if manifest.parent else 'none'}"
+    training = manifest.training
+    if training is not None:
+        yield f"- candidate: `{_code(training.candidate)}`, the best of {training.trials:,} trials"
+        for name, value in training.params.items():
+            yield f"  - `{_code(name)}`: `{_code(str(value))}`"
+        yield f"- machine: {_text(', '.join(training.machine.values()))}; {training.threads} threads"
+    yield f"- mainspring {manifest.mainspring_version}"
+    yield ""
+
+
+def _reproduction(manifest: Manifest) -> Iterator[str]:
+    yield "## How to reproduce it"
+    yield ""
+    if manifest.training is None:
+        yield "It was adopted, not trained here: there is nothing to fit again."
+    else:
+        yield "```sh"
+        yield f"mainspring reproduce {manifest.ref}"
+        yield "```"
+        yield ""
+        yield (
+            "fits it again from the snapshot, the sealed source and the recorded seeds, and compares every "
+            "answer: the same bits on the same type of machine with the packages of `requirements.lock`."
+        )
+    yield ""
+
+
+def _with_interval(estimate: Estimate | None) -> str:
+    if estimate is None or estimate.value is None:
+        return "–"
+    return f"{_number(estimate.value)} ({_interval(estimate)})"
+
+
+def _value(estimate: Estimate | None) -> str:
+    return _number(None if estimate is None else estimate.value)
+
+
+def _interval(estimate: Estimate) -> str:
+    if estimate.low is None or estimate.high is None:
+        return "–"
+    return f"{_number(estimate.low)} to {_number(estimate.high)}"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def _text(text: str) -> str:
+    """Words of the user's data must not break a table or become a link, an image or HTML."""
+    flat = " ".join(text.split())
+    return "".join(f"\\{character}" if character in "\\|`*_[]<>!#" else character for character in flat)
+
+
+def _code(text: str) -> str:
+    return " ".join(text.replace("`", "'").replace("|", "¦").split())

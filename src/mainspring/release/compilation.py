@@ -1,0 +1,89 @@
+"""The decision at sealing: which runtime answers, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mainspring.domain.release import InputField, OutputSpec, RuntimeKind, RuntimeSpec
+from mainspring.errors import NotCompilable
+from mainspring.release.golden_requests import Answers, Golden, golden_requests
+from mainspring.release.parity import TOLERANCE, compare
+from mainspring.release.wire import from_wire
+
+if TYPE_CHECKING:
+    from mainspring.release.compile.compiler import Compiled
+
+ONNX = "model.onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the release will run on.
+
+    Attributes:
+        fields: the inputs, with their vocabularies where the compiled model answers.
+        runtime: where the original answers, its files are still to be written.
+        model: the bytes of `model.onnx`, or `None` where the original answers.
+    """
+
+    fields: tuple[InputField, ...]
+    runtime: RuntimeSpec
+    golden: Golden
+    model: bytes | None = field(default=None, repr=False)
+
+
+def decide_runtime(
+    estimator: Any,
+    answers: Answers,
+    fields: Sequence[InputField],
+    output: OutputSpec,
+    holdout: pl.DataFrame,
+) -> Decision:
+    """Compile the estimator, and take the compiled model only where it is equal.
+
+    Args:
+        answers: the original's outputs for an estimator's frame.
+        holdout: typed rows, every one of which is compared.
+
+    Raises:
+        CandidateError: the original refuses a real row.
+    """
+    fields = tuple(fields)
+    compiled, reason = _compiled(estimator, fields, output)
+    thresholds: Mapping[str, NDArray[np.float64]] = {} if compiled is None else compiled.thresholds
+    golden = golden_requests(answers, holdout, fields, thresholds)
+    if compiled is not None:
+        names = [one.name for one in fields]
+        asked = from_wire(golden.rows, fields).cast({n: holdout.schema[n] for n in names}, strict=False)
+        parity = compare(answers, compiled, pl.concat([holdout.select(names), asked.select(names)]))
+        reason = parity.reason
+        if parity.holds:
+            runtime = RuntimeSpec(
+                RuntimeKind.ONNX,
+                reason=reason,
+                tolerance=TOLERANCE,
+                files=(ONNX,),
+                max_difference=parity.max_difference,
+                rows_compared=parity.rows,
+            )
+            return Decision(tuple(compiled.fields), runtime, golden, compiled.model)
+    runtime = RuntimeSpec(RuntimeKind.NATIVE, reason=reason, tolerance=TOLERANCE, files=())
+    return Decision(fields, runtime, golden)
+
+
+def _compiled(estimator: Any, fields: tuple[InputField, ...], output: OutputSpec) -> tuple[Compiled | None, str]:
+    from mainspring.release.compile.compiler import compile_estimator
+
+    try:
+        return compile_estimator(estimator, fields, output), ""
+    except NotCompilable as error:
+        return None, f"not compiled: {error.message}"
+    # A converter that stumbles over a version it does not know costs speed, not the release.
+    except Exception as error:
+        return None, f"not compiled: the converter failed ({type(error).__name__}: {str(error)[:200]})"

@@ -1,0 +1,226 @@
+"""Seals a release: one folder with everything needed to serve, judge and reproduce a model, signed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mainspring
+from mainspring.domain.ids import digest_bytes, digest_json
+from mainspring.domain.release import MANIFEST_FORMAT, Manifest, OutputSpec, TrainingRecord
+from mainspring.domain.schema import Column
+from mainspring.domain.task import Task
+from mainspring.domain.verdict import Estimate, Verdict
+from mainspring.errors import StoreError
+from mainspring.release.card import CARD, CardFacts, render_card
+from mainspring.release.golden import GOLDEN, encode_golden
+from mainspring.release.lock import LOCK, environment_lock
+from mainspring.release.manifest import MANIFEST, SIGNATURE, encode_manifest, is_inside
+from mainspring.release.opening import open_release, read_manifest
+from mainspring.release.signing import sign
+from mainspring.stores.atomic import naming_a_full_disk, publish_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from numpy import float64
+    from numpy.typing import NDArray
+
+SOURCE = "source"
+
+
+@dataclass(frozen=True, slots=True)
+class SealOrder:
+    """Everything that a release is made of.
+
+    Attributes:
+        classes: the labels in the order of the class numbers that the estimator was fitted on.
+        columns: the features' columns of the schema, in the order in which the estimator got them.
+        target_column: the target's column of the schema.
+        estimator: fitted on the training rows.
+        training_rows: typed rows that it was fitted on: features and target.
+        holdout_rows: typed rows that it never saw: features and target.
+        code: the user's code as it ran, by name relative to the project: `model.py` and what it imports.
+        settings: further files that belong to the source: `mainspring.toml`, `schema.toml`.
+        lock: the environment as a lock file; that of this process where not given.
+        parent: the champion at sealing, e.g. `adclick@6`.
+    """
+
+    model: str
+    number: int
+    run_id: str
+    created_at: datetime
+    task: Task
+    classes: tuple[str, ...]
+    positive: str | None
+    columns: tuple[Column, ...]
+    target_column: Column
+    key: str | None
+    time: str | None
+    estimator: Any
+    training_rows: pl.DataFrame
+    holdout_rows: pl.DataFrame
+    training: TrainingRecord
+    snapshots: tuple[str, ...]
+    metrics: Mapping[str, Estimate]
+    naive: Mapping[str, float]
+    verdicts: tuple[Verdict, ...]
+    code: Mapping[str, bytes]
+    settings: Mapping[str, bytes]
+    facts: CardFacts
+    threshold: float = 0.5
+    lock: str | None = None
+    parent: str | None = None
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}@{self.number}"
+
+
+def seal(order: SealOrder, *, folder: Path, key: Ed25519PrivateKey) -> Manifest:
+    """Make the release folder, prove that it opens, and give it its name; all or nothing.
+
+    A folder that this run sealed before is left as it is. What a killed attempt left behind is removed.
+
+    Args:
+        folder: the release's final place, `<releases>/<model>/<number>`; what is missing above it is made.
+        key: signs the manifest.
+
+    Returns:
+        The manifest, as it was written.
+
+    Raises:
+        StoreError: another run's release is in that place.
+        DiskFull: there is no room; nothing is left behind.
+        CandidateError: the estimator does not answer a real row.
+        ReleaseError: the estimator cannot be kept in a file, or the release does not open.
+    """
+    draft = folder.with_name(f".{folder.name}.sealing")
+    if draft.exists():
+        shutil.rmtree(draft)
+    if folder.exists():
+        return _sealed_before(order, folder, key)
+    role = f"the release {order.name}"
+    try:
+        with naming_a_full_disk(role):
+            draft.mkdir(parents=True)
+        manifest = _write(order, draft, key, role)
+        open_release(draft, [key.public_key()]).close()
+        publish_folder(draft, folder, role=role)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        with suppress(OSError):
+            folder.parent.rmdir()  # only if it is empty
+        raise
+    return manifest
+
+
+def _sealed_before(order: SealOrder, folder: Path, key: Ed25519PrivateKey) -> Manifest:
+    manifest = read_manifest(folder, [key.public_key()])
+    if manifest.run_id != order.run_id:
+        raise StoreError(
+            f"the place of {order.name} is taken by the release of another run ({manifest.run_id})",
+            cure="reserve a number of its own for this one",
+            where={"release": order.name},
+        )
+    open_release(folder, [key.public_key()]).close()
+    return manifest
+
+
+def _write(order: SealOrder, draft: Path, key: Ed25519PrivateKey, role: str) -> Manifest:
+    files, manifest = _contents(order)
+    content = encode_manifest(manifest)
+    files |= {MANIFEST: content, SIGNATURE: sign(content, key)}
+    for name, content in files.items():
+        place = draft / name
+        with naming_a_full_disk(role):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+    return manifest
+
+
+def _contents(order: SealOrder) -> tuple[dict[str, bytes], Manifest]:
+    """The files but manifest and signature, and the manifest that names them."""
+    import polars as pl
+
+    from mainspring.data.estimator_frame import estimator_frame
+    from mainspring.release.compilation import ONNX, decide_runtime
+    from mainspring.release.estimator_file import write_estimator
+    from mainspring.release.golden_requests import frame_of
+    from mainspring.release.inputs import input_fields
+    from mainspring.release.original import outputs_of
+    from mainspring.release.reference_profile import PROFILE, reference_profile
+    from mainspring.release.runtimes.onnx import OnnxRuntime
+
+    names = [column.name for column in order.columns]
+    seen = pl.concat([order.training_rows.select(names), order.holdout_rows.select(names)])
+    fields = input_fields(order.columns, seen)
+    output = OutputSpec(order.task, order.classes, order.positive, order.threshold)
+
+    def answers(X: pd.DataFrame) -> NDArray[float64]:
+        return outputs_of(order.estimator, X, order.task, order.classes)
+
+    def original(rows: pl.DataFrame) -> NDArray[float64]:
+        return answers(estimator_frame(rows, fields))
+
+    decision = decide_runtime(order.estimator, answers, fields, output, order.holdout_rows)
+    asked = frame_of(decision.golden.rows, fields)
+    files = write_estimator(order.estimator, lambda one: outputs_of(one, asked, order.task, order.classes))
+    runtime = decision.runtime
+    predict: Callable[[pl.DataFrame], NDArray[float64]] = original
+    if decision.model is None:
+        runtime = replace(runtime, files=tuple(sorted(files)))
+    else:
+        files[ONNX] = decision.model
+        predict = OnnxRuntime(decision.model, decision.fields).predict_frame
+
+    lock = (order.lock if order.lock is not None else environment_lock()).encode()
+    files |= {
+        GOLDEN: encode_golden(decision.golden.rows, decision.golden.outputs),
+        PROFILE: reference_profile(predict, order.training_rows, fields, order.target_column, output),
+        LOCK: lock,
+    }
+    for name, content in {**order.code, **order.settings}.items():
+        assert is_inside(name), f"a source file outside the project: {name}"
+        files[f"{SOURCE}/{name}"] = content
+    manifest = Manifest(
+        format=MANIFEST_FORMAT,
+        model=order.model,
+        number=order.number,
+        task=order.task,
+        origin="trained",
+        created_at=order.created_at,
+        run_id=order.run_id,
+        inputs=decision.fields,
+        output=output,
+        runtime=runtime,
+        files={},
+        snapshots=order.snapshots,
+        target=order.target_column.name,
+        key=order.key,
+        time=order.time,
+        code_digest=code_digest(order.code),
+        lock_digest=digest_bytes(lock),
+        mainspring_version=mainspring.__version__,
+        training=order.training,
+        metrics=dict(order.metrics),
+        naive=dict(order.naive),
+        verdicts=order.verdicts,
+        parent=order.parent,
+        warnings=order.warnings,
+    )
+    files[CARD] = render_card(manifest, order.facts).encode()
+    digests = {name: digest_bytes(content) for name, content in files.items()}
+    return files, replace(manifest, files=digests)
+
+
+def code_digest(code: Mapping[str, bytes]) -> str:
+    """SHA-256 over the names and contents of the user's code."""
+    return digest_json({name: digest_bytes(content) for name, content in code.items()})
