@@ -7,7 +7,20 @@ import pytest
 import mainspring
 from mainspring.cli.main import call
 
-VERBS = ["init", "run", "serve", "status", "releases", "runs", "show", "promote", "rollback"]
+VERBS = [
+    "init",
+    "run",
+    "serve",
+    "predict",
+    "score",
+    "status",
+    "releases",
+    "runs",
+    "show",
+    "promote",
+    "rollback",
+    "demo",
+]
 
 
 def test_help_names_every_verb_and_the_exit_codes(capfd):
@@ -90,7 +103,7 @@ def test_wrong_usage_is_told_and_exits_with_two(arguments, phrases, capfd, monke
     for phrase in phrases:
         assert phrase in err
     assert "Traceback" not in err
-    assert call([*arguments, "--json"], {}) == 2
+    assert call([arguments[0], "--json", *arguments[1:]], {}) == 2
     document = json.loads(capfd.readouterr().out)
     assert document["exit_code"] == 2
     assert not list(tmp_path.iterdir())

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -59,27 +59,9 @@ def init(
     if found.target is None:
         _list_targets(output, found)
         raise typer.Exit(UsageError.exit_code)
-    plan = _plan(found, _model_name(name, folder, data), folder)
+    plan = _plan(found, _model_name(name, folder, data), folder, session.environ)
     written = _write(folder, plan, found)
     _tell(output, folder, plan, found, written)
-
-
-def spread(arguments: Sequence[str]) -> list[str]:
-    """`--data a.csv b.csv`, as a shell writes it for `--data *.csv`, as `--data a.csv --data b.csv`.
-
-    Examples:
-        >>> spread(["init", "d", "--data", "a", "b", "--target", "y"])
-        ['init', 'd', '--data', 'a', '--data', 'b', '--target', 'y']
-    """
-    spread_out: list[str] = []
-    in_data = False
-    for argument in arguments:
-        if argument.startswith("-") and argument != "-":
-            in_data = argument == "--data"
-            if in_data:
-                continue
-        spread_out += ["--data", argument] if in_data else [argument]
-    return [*spread_out, "--data"] if in_data and arguments[-1] == "--data" else spread_out
 
 
 def _task(text: str | None) -> Any:
@@ -125,10 +107,10 @@ def _list_targets(output: Output, found: "Inference") -> None:
     output.line("Say which with --target COLUMN; nothing was written.")
 
 
-def _plan(found: "Inference", name: str, folder: Path) -> "Plan":
+def _plan(found: "Inference", name: str, folder: Path, environ: Mapping[str, str]) -> "Plan":
     from mainspring.cli.init_plan import make_plan
 
-    plan = make_plan(found, name)
+    plan = make_plan(found, name, environ)
     source = found.source
     located = tuple(_from(folder, location) for location in source.locations)
     location = located if not isinstance(source.location, str) else located[0]

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,15 @@ from mainspring.domain.task import Task
 from mainspring.errors import TargetError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from mainspring.data.inference import Inference
 
 _SLICES = 2
 _SLICE_VALUES = range(2, 9)
 
 
-def make_plan(found: "Inference", name: str) -> Plan:
+def make_plan(found: "Inference", name: str, environ: Mapping[str, str]) -> Plan:
     """Choose lists, gates and slices.
 
     Raises:
@@ -33,7 +36,7 @@ def make_plan(found: "Inference", name: str) -> Plan:
     columns = [found.schema[feature] for feature in found.features]
     categories = tuple((c.name, len(c.categories or ())) for c in columns if c.kind is Kind.CATEGORY)
     numbers = tuple(c.name for c in columns if c.kind.is_numeric or c.kind is Kind.TIME)
-    note, positive, margin, margin_note = _target_facts(found, found.task)
+    note, positive, margin, margin_note = _target_facts(found, found.target, found.task, environ)
     return Plan(
         name=name,
         data=", ".join(found.source.locations[:3]) + (", …" if len(found.source.locations) > 3 else ""),
@@ -60,54 +63,52 @@ def _slices(columns: list[Column]) -> tuple[str, ...]:
     return tuple(few[:_SLICES])
 
 
-def _target_facts(found: "Inference", task: Task) -> tuple[str, str | None, float, str]:
+def _target_facts(
+    found: "Inference", target: str, task: Task, environ: Mapping[str, str]
+) -> tuple[str, str | None, float, str]:
     """A note on the target's values, the positive class, and the champion gate's margin with its reason."""
-    assert found.target is not None
+    from mainspring.data.reading import read_batches
+
+    only_target = found.schema.select((target,))
+    values = (
+        batch[target].drop_nulls() for batch in read_batches(found.source, only_target, Path(), environ=environ)
+    )
     if task is Task.REGRESSION:
-        rows, mean, deviation = _moments(found)
+        rows, mean, deviation = _moments(values)
         margin = _round(0.01 * deviation)
         note = f"{rows:,} values, mean {number(mean)}, standard deviation {number(deviation)}"
         return note, None, margin, "1 % of the target's standard deviation"
-    counts = _counts(found)
+    counts = _counts(values)
     total = sum(counts.values())
     shares = ", ".join(f"{label} {count / total:.1%}" for label, count in counts.most_common(8))
     more = f" and {len(counts) - 8} more" if len(counts) > 8 else ""
     if task is Task.BINARY:
         positive = found.positive or min(sorted(counts), key=lambda label: counts[label])
-        note = f"{shares}; {positive} counts as positive"
-        return note, positive, 0.005, "half a point of ROC AUC"
+        return f"{shares}; {positive} counts as positive", positive, 0.005, "half a point of ROC AUC"
     entropy = -sum(c / total * math.log(c / total) for c in counts.values() if c)
     margin = _round(0.01 * entropy)
     return f"{len(counts)} classes: {shares}{more}", None, margin, "1 % of the naive predictor's log loss"
 
 
-def _counts(found: "Inference") -> Counter[str]:
-    import polars as pl
-
-    from mainspring.data.reading import read_batches
-
+def _counts(parts: "Iterable[pl.Series]") -> Counter[str]:
     counts: Counter[str] = Counter()
-    for batch in read_batches(found.source, found.schema, Path()):
-        values = batch[found.target].drop_nulls().cast(pl.String)
-        counts.update(dict(values.value_counts().iter_rows()))
+    for part in parts:
+        counts.update(dict(part.cast(str).value_counts().iter_rows()))
     return counts
 
 
-def _moments(found: "Inference") -> tuple[int, float, float]:
-    import polars as pl
-
-    from mainspring.data.reading import read_batches
-
+def _moments(parts: "Iterable[pl.Series]") -> tuple[int, float, float]:
+    """Number, mean and standard deviation."""
     rows, mean, squares = 0, 0.0, 0.0
-    for batch in read_batches(found.source, found.schema, Path()):
-        values = batch[found.target].drop_nulls().cast(pl.Float64).to_numpy()
+    for part in parts:
+        values = part.cast(float).to_numpy()
         if not len(values):
             continue
-        part, part_mean = len(values), float(values.mean())
-        shift = part_mean - mean  # Chan's formula for moments of parts
-        squares += float(((values - part_mean) ** 2).sum()) + shift * shift * rows * part / (rows + part)
-        mean += shift * part / (rows + part)
-        rows += part
+        count, its_mean = len(values), float(values.mean())
+        shift = its_mean - mean  # Chan's formula for the moments of parts
+        squares += float(((values - its_mean) ** 2).sum()) + shift * shift * rows * count / (rows + count)
+        mean += shift * count / (rows + count)
+        rows += count
     return rows, mean, math.sqrt(squares / rows) if rows else 0.0
 
 

@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 import typer
 
 import mainspring
-from mainspring.cli import init, promote, releases, rollback, run, runs, serve, show, status
+from mainspring.cli import demo, init, predict, promote, releases, rollback, run, runs, score, serve, show, status
+from mainspring.cli.arguments import spread
 from mainspring.cli.output import INTERRUPTED, Output
 from mainspring.cli.session import Call, verb
 from mainspring.errors import MainspringError, UsageError
@@ -32,12 +33,15 @@ _VERBS = (
     init.init,
     run.run,
     serve.serve,
+    predict.predict,
+    score.score,
     status.status,
     releases.releases,
     runs.runs,
     show.show,
     promote.promote,
     rollback.rollback,
+    demo.demo,
 )
 for _verb in _VERBS:
     app.command()(verb(_verb))
@@ -58,14 +62,11 @@ def _root(
 
 def call(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run one verb and return its exit code; every error has been told by then."""
-    if arguments and arguments[0] == "init":
-        arguments = init.spread(arguments)
-    before_dashes = arguments[: list(arguments).index("--")] if "--" in arguments else arguments
+    arguments = spread(arguments)
+    before_dashes = arguments[: arguments.index("--")] if "--" in arguments else arguments
     with Output(as_json="--json" in before_dashes) as output:
         try:
-            code = app(
-                args=list(arguments), standalone_mode=False, obj=Call(output, environ), prog_name="mainspring"
-            )
+            code = app(args=arguments, standalone_mode=False, obj=Call(output, environ), prog_name="mainspring")
             return code if isinstance(code, int) else 0
         except MainspringError as error:
             return output.error(error)

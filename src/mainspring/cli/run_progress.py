@@ -42,13 +42,13 @@ class RunProgress:
 
     def started(self, run_id: str, resumed_at: Stage | None) -> None:
         resumed = f", going on at {resumed_at}" if resumed_at is not None else ""
-        self._say(f"run {run_id}{resumed}")
+        self.say(f"run {run_id}{resumed}")
 
     def stage_started(self, stage: Stage) -> None:
         self._bar.reset(self._task, total=None, description=f"{stage:<9}", said="")
 
     def stage_ended(self, stage: Stage, seconds: float, summary: str) -> None:
-        self._say(f"{stage:<9} {seconds:7.1f} s  {one_line(summary, 200)}")
+        self.say(f"{stage:<9} {seconds:7.1f} s  {one_line(summary, 200)}")
 
     def rows_read(self, rows: int) -> None:
         self._bar.update(self._task, said=f"{rows:,} rows")
@@ -63,7 +63,8 @@ class RunProgress:
         )
         self._bar.update(self._task, total=1.0, completed=min(share, 1.0), said=said)
         if not self._console.is_terminal:
-            self._say(f"  trial {index}: {said}")
+            self.say(f"  trial {index}: {said}")
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """A line that stays, above the bar."""
         self._bar.console.print(text, soft_wrap=True)
