@@ -10,6 +10,7 @@ from mainspring.domain.release import InputField
 from mainspring.domain.schema import Kind
 from mainspring.errors import DataError
 from mainspring.release.encoding import missing_code, unknown_code
+from mainspring.release.encoding_cells import NUMERIC_KINDS
 
 
 def frame_to_matrix(frame: pl.DataFrame, inputs: Sequence[InputField]) -> npt.NDArray[np.float64]:
@@ -29,25 +30,45 @@ def frame_to_matrix(frame: pl.DataFrame, inputs: Sequence[InputField]) -> npt.ND
     """
     matrix = np.empty((frame.height, len(inputs)))
     for place, field in enumerate(inputs):
-        if field.name not in frame.columns:
-            raise DataError(
-                f"there is no column {field.name!r}",
-                cure=f"give the column; there are: {', '.join(frame.columns)}",
-                where={"column": field.name},
-            )
-        matrix[:, place] = _column(frame.get_column(field.name), field)
+        values = _named(frame, field.name)
+        if field.kind in NUMERIC_KINDS:
+            matrix[:, place] = _numbers(values, field)
+        else:
+            matrix[:, place] = _codes(values.cast(pl.String), field)
     return matrix
 
 
-def _column(values: pl.Series, field: InputField) -> npt.NDArray[np.float64]:
+def frame_to_columns(frame: pl.DataFrame, inputs: Sequence[InputField]) -> dict[str, bytes | list[str | None]]:
+    """The rows by column, as they go to the process of a native runtime: float64 bytes, or texts.
+
+    Raises:
+        DataError: a field has no column.
+    """
+    return {
+        field.name: np.ascontiguousarray(_numbers(_named(frame, field.name), field)).tobytes()
+        if field.kind in NUMERIC_KINDS
+        else _named(frame, field.name).cast(pl.String).to_list()
+        for field in inputs
+    }
+
+
+def _named(frame: pl.DataFrame, name: str) -> pl.Series:
+    if name not in frame.columns:
+        raise DataError(
+            f"there is no column {name!r}",
+            cure=f"give the column; there are: {', '.join(frame.columns)}",
+            where={"column": name},
+        )
+    return frame.get_column(name)
+
+
+def _numbers(values: pl.Series, field: InputField) -> npt.NDArray[np.float64]:
     if field.kind is Kind.TIME:
         if not isinstance(values.dtype, pl.Datetime):
             values = values.cast(pl.Datetime("us", "UTC"))
-        # By way of whole microseconds, so that the quotient is the same float as in the gateway.
-        return _floats(values.dt.epoch("us").cast(pl.Float64) / 1e6)
-    if field.kind.is_numeric:
-        return _floats(values.cast(pl.Float64))
-    return _codes(values.cast(pl.String), field)
+        # Divided by numpy as in the gateway: polars multiplies by the reciprocal, which is another float.
+        return _floats(values.dt.epoch("us").cast(pl.Float64)) / 1e6
+    return _floats(values.cast(pl.Float64))
 
 
 def _codes(texts: pl.Series, field: InputField) -> npt.NDArray[np.float64]:

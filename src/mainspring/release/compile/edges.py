@@ -97,7 +97,7 @@ def reaching_rows(trees: Trees, matrix: Floats) -> Integers:
 
 
 def _borders(site: TreeSite, trees: Trees) -> Iterator[tuple[int, Integers, Floats]]:
-    """Per column that leads back to a field: the nodes that split on it, and the greatest value each sends left."""
+    """Per column that leads back to a field: the nodes that split on it, the greatest value each sends left."""
     feature = np.asarray(trees.flat("feature"), dtype=np.int64)
     threshold = np.asarray(trees.flat("threshold"), dtype=np.float64)
     plain = ~np.asarray(trees.flat("member"), dtype=bool)

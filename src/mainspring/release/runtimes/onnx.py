@@ -73,6 +73,8 @@ def _session(model: bytes, width: int, partly: bool) -> Any:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    # Fusions are not exact: one folds a division into the float32 factor of a fused matrix product.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4  # errors come as exceptions
     try:
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
