@@ -11,13 +11,11 @@ from mainspring.clock import SYSTEM_CLOCK, Clock
 from mainspring.settings import Settings
 
 if TYPE_CHECKING:  # each store is imported when it is first asked for: `--help` and `predict` need few of them
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
     from mainspring.data.snapshots import Snapshots
     from mainspring.domain.ports import Records, Tables, Tracking
+    from mainspring.domain.release import ReleaseRecord
     from mainspring.release.catalogue import Catalogue
     from mainspring.release.opening import OpenRelease
-    from mainspring.domain.release import ReleaseRecord
 
 
 class Workspace:
@@ -62,6 +60,19 @@ class Workspace:
         from mainspring.release.catalogue import Catalogue
 
         return Catalogue(self.records, self.settings.releases)
+
+    def open_release(self, record: ReleaseRecord) -> OpenRelease:
+        """The release, verified as the gateway verifies it.
+
+        Raises:
+            TamperedRelease, GoldenMismatch: it is not what was sealed.
+        """
+        from mainspring.release.opening import open_release
+        from mainspring.release.signing import trusted_keys
+
+        return open_release(
+            self.catalogue.folder(record), trusted_keys(self.keys / "trusted"), expected_digest=record.digest
+        )
 
     def close(self) -> None:
         """Close what was opened."""

@@ -28,9 +28,26 @@ def run(context: RunContext) -> str:
         unseen_by_champion=None if champion is None else champion.unseen,
         champion_note="" if champion is None else champion.note,
     )
+    context.save("baseline.json", _beside_baseline(context, fitted.outputs))
     context.save("evaluation.json", evaluation)
     context.save("parent.json", None if champion is None else str(champion.ref))
     return _summary(evaluation, context.resolved.metric)
+
+
+def _beside_baseline(context: RunContext, outputs: str) -> Evaluation:
+    """The winner against a plain linear model of the same features, on the same rows; no gate looks at it."""
+    from dataclasses import replace
+
+    from mainspring.training.baseline import baseline_outputs
+    from mainspring.training.evaluation import evaluate
+
+    data = context.data
+    return evaluate(
+        np.load(outputs, allow_pickle=False),
+        data,
+        replace(context.model, gates=(), slices=()),
+        champion_outputs=baseline_outputs(data, seed=context.model.seed),
+    )
 
 
 def _summary(evaluation: Evaluation, metric: str) -> str:

@@ -1,0 +1,104 @@
+"""A table of the user's → the rows that a release is asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mainspring.batch.scoring import ScoreJob, ScoreResult, score
+from mainspring.data.reading import read_batches
+from mainspring.data.schema_file import read_schema
+from mainspring.data.sources.locating import locate
+from mainspring.data.sources.opening import open_source
+from mainspring.domain.release import InputField, Manifest
+from mainspring.domain.schema import Column, Kind, Schema
+from mainspring.domain.source import Source
+from mainspring.release.runtimes.base import Runtime
+
+BATCH_ROWS = 50_000  # keeps a part, its text and its answers in some tens of megabytes
+
+
+def score_table(
+    manifest: Manifest,
+    runtime: Runtime,
+    inputs: Sequence[str],
+    output: str,
+    *,
+    schema_file: Path,
+    root: Path,
+    keep_columns: bool,
+    threads: int,
+    environ: Mapping[str, str],
+    batch_rows: int = BATCH_ROWS,
+    on_rows: Callable[[int], None] | None = None,
+) -> ScoreResult:
+    """Score files (or a Delta table) into the output.
+
+    Args:
+        inputs: paths or globs; columns that the release does not know are ignored, or kept as they are.
+        schema_file: the release's sealed `schema.toml`; says how key and kept columns are read. An adopted
+            release has none.
+        root: to which relative inputs are relative.
+        keep_columns: whether the output has all of the input's columns.
+        threads: parts in work at a time.
+
+    Raises:
+        SourceNotFound, SourceFormatError, ValueParseError: the input is not what it should be.
+        UsageError: the output's name tells no format.
+    """
+    source = Source(tuple(inputs))
+    names = _columns_of(source, root, environ)
+    schema = _schema(manifest, schema_file, names if keep_columns else ())
+    key = manifest.key if manifest.key is not None and manifest.key in names else None
+    if key is None:
+        schema = Schema(tuple(column for column in schema if column.name != manifest.key))
+    job = ScoreJob(
+        batches=lambda: read_batches(source, schema, root, batch_rows=batch_rows, environ=environ),
+        identity={"files": _identity(source, root), "rows": batch_rows},
+        output=output,
+        keep=tuple(names) if keep_columns else (),
+        key=key,
+        threads=threads,
+    )
+    return score(job, manifest, runtime, on_rows=on_rows)
+
+
+def _columns_of(source: Source, root: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The columns that every part has; of parts that tell none beforehand (JSON lines) none."""
+    with open_source(source, root, environ) as parts:
+        common: tuple[str, ...] | None = None
+        for part in parts:
+            names = part.columns() or ()
+            common = names if common is None else tuple(name for name in common if name in names)
+    return common or ()
+
+
+def _schema(manifest: Manifest, schema_file: Path, kept: Sequence[str]) -> Schema:
+    """The release's inputs as it knows them, its key, and what is kept; of the latter the unknown as text."""
+    known = {column.name: column for column in read_schema(schema_file)} if schema_file.exists() else {}
+    columns = {field.name: _column(field) for field in manifest.inputs}
+    for name in (*((manifest.key,) if manifest.key else ()), *kept):
+        columns.setdefault(name, known.get(name, Column(name, Kind.TEXT)))
+    return Schema(tuple(replace(column, categories=None) for column in columns.values()))
+
+
+def _column(field: InputField) -> Column:
+    return Column(
+        field.name,
+        field.kind,
+        missing=field.missing,
+        strip=field.strip,
+        time_format=field.time_format,
+        true=field.true,
+        false=field.false,
+    )
+
+
+def _identity(source: Source, root: Path) -> list[list[object]]:
+    """Names, sizes and times of the files: what says that it is the same input as a killed attempt's."""
+    found = []
+    for file in locate(source, root):
+        facts = file.path.stat()
+        found.append([file.name, facts.st_size, facts.st_mtime_ns])
+    return found

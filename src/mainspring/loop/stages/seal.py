@@ -1,0 +1,139 @@
+"""Seal the winner into a release folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mainspring.loop.context import RunContext
+from mainspring.project import SCHEMA_FILE
+from mainspring.settings import FILE_NAME
+
+if TYPE_CHECKING:
+    from mainspring.domain.release import TrainingRecord
+    from mainspring.release.card import CardFacts, Comparison
+    from mainspring.training.evaluation import Evaluation
+    from mainspring.training.fitting import FittedInfo
+
+
+def run(context: RunContext) -> str:
+    """Take a number, compile, prove, sign; the folder appears whole or not at all."""
+    from mainspring.domain.finding import ValidationReport
+    from mainspring.domain.verdict import Verdict
+    from mainspring.release.sealing import SealOrder, seal
+    from mainspring.release.signing import signing_key
+    from mainspring.training.evaluation import Evaluation
+    from mainspring.training.fitting import FittedInfo
+    from mainspring.training.tuning import TuningResult
+
+    workspace, resolved, data, schema = context.workspace, context.resolved, context.data, context.schema
+    fitted = context.load("fitted.json", FittedInfo)
+    evaluation = context.load("evaluation.json", Evaluation)
+    tuning = context.load("tuning.json", TuningResult)
+    report = context.load("validation.json", ValidationReport)
+    assert context.run.snapshot is not None
+    number = workspace.records.reserve_number(context.model.name, context.run.id)
+    estimator = _unpickled(Path(fitted.estimator))
+    columns = [*resolved.features, resolved.target]
+    order = SealOrder(
+        model=context.model.name,
+        number=number,
+        run_id=context.run.id,
+        created_at=workspace.clock.now(),
+        task=resolved.task,
+        classes=data.classes,
+        positive=None if data.positive is None else data.classes[data.positive],
+        columns=tuple(schema[name] for name in resolved.features),
+        target_column=schema[resolved.target],
+        key=resolved.key,
+        time=resolved.time,
+        estimator=estimator,
+        training_rows=context.rows[data.row[~data.holdout]].select(columns),
+        holdout_rows=context.rows[data.row[data.holdout]].select(columns),
+        training=_record(context, fitted, len(tuning.trials)),
+        snapshots=(context.run.snapshot,),
+        metrics=evaluation.metrics,
+        naive=evaluation.naive,
+        verdicts=context.load("verdicts.json", tuple[Verdict, ...]),
+        code={str(place): (context.project.root / place).read_bytes() for place in context.project.source_files},
+        settings={name: (context.project.root / name).read_bytes() for name in (FILE_NAME, SCHEMA_FILE)},
+        facts=_facts(context, evaluation, estimator),
+        parent=context.load("parent.json", str | None),
+        warnings=(
+            *(f"{f.column}: {f.message}" if f.column else f.message for f in report.warnings),
+            *tuning.warnings,
+        ),
+    )
+    manifest = seal(
+        order,
+        folder=workspace.settings.releases / context.model.name / str(number),
+        key=signing_key(workspace.keys),
+    )
+    context.note(release=number)
+    return f"{manifest.ref}, {manifest.runtime.kind}: {manifest.runtime.reason}"
+
+
+def _unpickled(place: Path) -> Any:
+    """The estimator that this very run has written into its own folder."""
+    import pickle
+
+    return pickle.loads(place.read_bytes())  # noqa: S301
+
+
+def _record(context: RunContext, fitted: FittedInfo, trials: int) -> TrainingRecord:
+    from mainspring.domain.release import TrainingRecord
+
+    return TrainingRecord(
+        candidate=fitted.candidate,
+        params=fitted.params,
+        frozen=fitted.frozen,
+        seeds=fitted.seeds,
+        threads=fitted.threads,
+        split=context.data.split,
+        trials=trials,
+        machine=fitted.machine,
+        rows_trained=fitted.rows,
+        rows_holdout=int(context.data.holdout.sum()),
+        holdout_digest=fitted.outputs_digest,
+        trial=fitted.number,
+    )
+
+
+def _facts(context: RunContext, evaluation: Evaluation, estimator: Any) -> CardFacts:
+    from mainspring.data.estimator_outputs import outputs_of
+    from mainspring.release.card import CardFacts
+    from mainspring.training.importance import permutation_importance
+
+    data, metric = context.data, context.resolved.metric
+    return CardFacts(
+        source=", ".join(context.model.source.locations),
+        rows=context.rows.height,
+        naive_answer=evaluation.naive_answer,
+        slices=evaluation.slices,
+        importance=permutation_importance(
+            lambda X: outputs_of(estimator, X, data.task, data.classes),
+            data.holdout_features,
+            data.holdout_target,
+            metric=metric,
+            task=data.task,
+            positive=data.positive,
+            seed=context.model.seed,
+            clock=context.workspace.clock,
+        ),
+        importance_metric=metric,
+        comparisons=tuple(_comparisons(context, evaluation)),
+    )
+
+
+def _comparisons(context: RunContext, evaluation: Evaluation) -> list[Comparison]:
+    """With the champion, and with a plain linear model of the same features."""
+    from mainspring.release.card import Comparison
+    from mainspring.training.baseline import describe_baseline
+    from mainspring.training.evaluation import Evaluation
+
+    beside = context.load("baseline.json", Evaluation)
+    pairs = [(describe_baseline(context.resolved.task), beside)]
+    parent = context.load("parent.json", str | None)
+    if evaluation.rows_compared:
+        pairs.insert(0, (f"the champion {parent}", evaluation))
+    return [Comparison(name, e.champion, e.champion_gains, e.rows_compared) for name, e in pairs]
