@@ -4,15 +4,26 @@ import sys
 import tomllib
 from itertools import product
 
+import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mainspring.cli.init_templates import Plan, model_file, settings_file
+from mainspring.data.estimator_frame import estimator_frame
 from mainspring.domain.model import Model
+from mainspring.domain.release import OutputSpec
+from mainspring.domain.schema import Column, Kind
 from mainspring.domain.source import Source
 from mainspring.domain.task import Task
 from mainspring.project import load_project
+from mainspring.release.compile.compiler import compile_estimator
+from mainspring.release.inputs import input_fields
+from mainspring.release.original import outputs_of
+from mainspring.release.parity import compare
+from mainspring.training.settling import settle
+from mainspring.training.trial import ReplayTrial
 
 HOSTILE = [
     "plain",
@@ -103,42 +114,48 @@ def test_every_file_is_formatted_and_clean(tmp_path):
         assert done.returncode == 0, done.stdout[:2_000]
 
 
-@pytest.mark.parametrize("each", [PLANS[1], PLANS[12], PLANS[-1]], ids=lambda p: str(p.task))
-def test_a_file_loads_as_a_project_and_its_candidates_fit(tmp_path, each):
-    import numpy as np
-    import pandas as pd
+PARAMS = {
+    "learning_rate": 0.1,
+    "max_iter": 5,
+    "n_estimators": 5,
+    "max_leaf_nodes": 7,
+    "num_leaves": 7,
+    "min_samples_leaf": 5,
+    "min_child_samples": 5,
+    "l2": 1.0,
+    "reg_lambda": 1.0,
+    "colsample_bytree": 1.0,
+    "subsample": 1.0,
+    "C": 1.0,
+    "alpha": 1.0,
+}
 
-    from mainspring.training.trial import ReplayTrial
 
+@pytest.mark.parametrize("each", [PLANS[1], PLANS[9], PLANS[13], PLANS[-1]], ids=lambda p: f"{p.task}")
+def test_a_file_loads_as_a_project_and_each_candidate_fits_and_compiles(tmp_path, each):
     (tmp_path / "mainspring.toml").write_text(settings_file(each.name))
     (tmp_path / "model.py").write_text(model_file(each))
     model: Model = load_project(tmp_path, {}).model
-    assert set(model.features) == {*each.numbers, *(name for name, _ in each.categories)}
-    rng = np.random.default_rng(0)
-    rows = pd.DataFrame({name: rng.normal(size=200) for name in each.numbers})
-    for name, _ in each.categories:
-        rows[name] = pd.Series(rng.choice(["x", "y", "z"], 200), dtype=object)
-    rows.iloc[:5] = np.nan
-    y = rng.integers(0, 3 if each.task is Task.MULTICLASS else 2, 200)
-    params = {
-        "learning_rate": 0.1,
-        "max_iter": 5,
-        "n_estimators": 5,
-        "max_leaf_nodes": 7,
-        "num_leaves": 7,
-        "min_samples_leaf": 5,
-        "min_child_samples": 5,
-        "l2": 1.0,
-        "reg_lambda": 1.0,
-        "colsample_bytree": 1.0,
-        "subsample": 1.0,
-        "C": 1.0,
-        "alpha": 1.0,
-    }
+    features = (*each.numbers, *(name for name, _ in each.categories))
+    assert set(model.features) == set(features)
     assert set(model.candidates) >= {"boosted_trees", "lightgbm"}
-    for candidate in model.candidates.values():
-        estimator = candidate(ReplayTrial(params, 0))
-        assert len(estimator.fit(rows[model.features], y).predict(rows[model.features])) == 200
+    rng = np.random.default_rng(0)
+    values = {name: rng.normal(size=300) for name in each.numbers}
+    values |= {name: rng.choice([None, "x", "y", "z"], 300).tolist() for name, _ in each.categories}
+    rows = pl.DataFrame(values)
+    kinds = dict.fromkeys(each.numbers, Kind.NUMBER)
+    fields = input_fields([Column(name, kinds.get(name, Kind.CATEGORY)) for name in model.features], rows)
+    classes = {Task.BINARY: ("no", "yes"), Task.MULTICLASS: ("a", "b", "c"), Task.REGRESSION: ()}[each.task]
+    y = rng.integers(0, len(classes), 300) if classes else rng.normal(size=300)
+    X = estimator_frame(rows, fields)
+    output = OutputSpec(each.task, classes, positive="yes" if len(classes) == 2 else None)
+    for name, candidate in model.candidates.items():
+        estimator = candidate(ReplayTrial(PARAMS, 0))
+        settle(estimator, seed=1, threads=1)
+        estimator.fit(X, y)
+        compiled = compile_estimator(estimator, fields, output)
+        parity = compare(lambda frame, e=estimator: outputs_of(e, frame, each.task, classes), compiled, rows)
+        assert parity.holds, (name, parity)
 
 
 @given(

@@ -107,8 +107,7 @@ def _head(plan: Plan) -> str:
         imports.append("from sklearn.impute import SimpleImputer")
     if plan.numbers or plan.few:
         imports.append(f"from sklearn.linear_model import {linear}")
-    if plan.numbers or plan.categories:
-        imports.append("from sklearn.pipeline import make_pipeline")
+    imports.append("from sklearn.pipeline import make_pipeline")
     encoders = [
         *(["OneHotEncoder"] if plan.few else []),
         *(["OrdinalEncoder"] if plan.categories else []),
@@ -210,52 +209,55 @@ def _holdout_note(source: Source) -> str:
     return f"a fifth of the rows, chosen for ever by a hash of {by}, is never trained on"
 
 
+_BOOSTED_TREES = """
+@model.candidate
+def boosted_trees(trial):
+    return make_pipeline(
+        coded(),
+        {estimator}(
+            learning_rate=trial.suggest_float("learning_rate", 0.02, 0.2, log=True),
+            max_iter=trial.suggest_int("max_iter", 50, 500, log=True),
+            max_leaf_nodes=trial.suggest_int("max_leaf_nodes", 7, 63, log=True),
+            min_samples_leaf=trial.suggest_int("min_samples_leaf", 5, 100, log=True),
+            l2_regularization=trial.suggest_float("l2", 1e-3, 10.0, log=True),
+{categorical}            early_stopping=False,
+        ),
+    )
+"""
+
+_LIGHTGBM = """
+@model.candidate
+def lightgbm(trial):
+    return make_pipeline(
+        coded(),
+        {estimator}(
+            learning_rate=trial.suggest_float("learning_rate", 0.02, 0.2, log=True),
+            n_estimators=trial.suggest_int("n_estimators", 50, 800, log=True),
+            num_leaves=trial.suggest_int("num_leaves", 7, 63, log=True),
+            min_child_samples=trial.suggest_int("min_child_samples", 5, 100, log=True),
+            reg_lambda=trial.suggest_float("reg_lambda", 1e-3, 10.0, log=True),
+            colsample_bytree=trial.suggest_float("colsample_bytree", 0.4, 1.0),
+            subsample=trial.suggest_float("subsample", 0.6, 1.0),
+            subsample_freq=1,
+        ),
+    )
+"""
+
+
 def _candidates(plan: Plan) -> list[str]:
-    regression = plan.task is Task.REGRESSION
-    boosting = "HistGradientBoostingRegressor" if regression else "HistGradientBoostingClassifier"
-    lightgbm = "LGBMRegressor" if regression else "LGBMClassifier"
-    parts = []
-    if plan.categories:
-        parts.append(_trees_preprocessing(plan))
-        wrap, end, prefix = "    return make_pipeline(\n        coded(),\n        ", "    )\n", "        "
-    else:
-        wrap, end, prefix = "    return ", "", "    "
-    categorical = f"{prefix}    categorical_features=list(range(len(CATEGORIES))),\n" if plan.native else ""
-    comma = "," if plan.categories else ""
-    parts.append(
-        "\n@model.candidate\n"
-        "def boosted_trees(trial):\n"
-        f"{wrap}{boosting}(\n"
-        f'{prefix}    learning_rate=trial.suggest_float("learning_rate", 0.02, 0.2, log=True),\n'
-        f'{prefix}    max_iter=trial.suggest_int("max_iter", 50, 500, log=True),\n'
-        f'{prefix}    max_leaf_nodes=trial.suggest_int("max_leaf_nodes", 7, 63, log=True),\n'
-        f'{prefix}    min_samples_leaf=trial.suggest_int("min_samples_leaf", 5, 100, log=True),\n'
-        f'{prefix}    l2_regularization=trial.suggest_float("l2", 1e-3, 10.0, log=True),\n'
-        f"{categorical}"
-        f"{prefix}    early_stopping=False,\n"
-        f"{prefix}){comma}\n{end}"
-    )
-    parts.append(
-        "\n@model.candidate\n"
-        "def lightgbm(trial):\n"
-        f"{wrap}{lightgbm}(\n"
-        f'{prefix}    learning_rate=trial.suggest_float("learning_rate", 0.02, 0.2, log=True),\n'
-        f'{prefix}    n_estimators=trial.suggest_int("n_estimators", 50, 800, log=True),\n'
-        f'{prefix}    num_leaves=trial.suggest_int("num_leaves", 7, 63, log=True),\n'
-        f'{prefix}    min_child_samples=trial.suggest_int("min_child_samples", 5, 100, log=True),\n'
-        f'{prefix}    reg_lambda=trial.suggest_float("reg_lambda", 1e-3, 10.0, log=True),\n'
-        f'{prefix}    colsample_bytree=trial.suggest_float("colsample_bytree", 0.4, 1.0),\n'
-        f'{prefix}    subsample=trial.suggest_float("subsample", 0.6, 1.0),\n'
-        f"{prefix}    subsample_freq=1,\n"
-        f"{prefix}){comma}\n{end}"
-    )
-    if plan.numbers or plan.few:
-        parts.append(_linear(plan))
-    return parts
+    kind = "Regressor" if plan.task is Task.REGRESSION else "Classifier"
+    native = "            categorical_features=list(range(len(CATEGORIES))),\n" if plan.native else ""
+    return [
+        _trees_preprocessing(plan),
+        _BOOSTED_TREES.format(estimator=f"HistGradientBoosting{kind}", categorical=native),
+        _LIGHTGBM.format(estimator=f"LGBM{kind}"),
+        *([_linear(plan)] if plan.numbers or plan.few else []),
+    ]
 
 
 def _trees_preprocessing(plan: Plan) -> str:
-    # Categories come first, so that their places are known to the histogram trees.
+    # Categories come first, so that their places are known to the histogram trees. What has none goes through it
+    # too: an array has no column names, and LightGBM refuses or alters many a name.
     steps = []
     if plan.native:
         steps.append('            ("categories", codes, CATEGORIES),')
@@ -263,15 +265,16 @@ def _trees_preprocessing(plan: Plan) -> str:
         steps.append('            ("numbers", "passthrough", NUMBERS),')
     if plan.many:
         steps.append('            ("many_valued", codes, MANY_VALUED),')
-    return (
-        "\ndef coded():\n"
-        '    """Categories as codes, numbers as they are: trees need no more."""\n'
+    encoder = (
         "    codes = OrdinalEncoder(\n"
         '        handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2\n'
         "    )\n"
-        "    return ColumnTransformer(\n"
-        "        [\n" + "\n".join(steps) + "\n        ]\n"
-        "    )\n"
+    )
+    about = "Categories as codes, numbers as they are" if plan.categories else "Numbers as they are"
+    return (
+        f'\ndef coded():\n    """{about}: trees need no more."""\n'
+        + (encoder if plan.categories else "")
+        + _column_transformer("return", steps)
     )
 
 
@@ -291,15 +294,16 @@ def _linear(plan: Plan) -> str:
         c = 'C=trial.suggest_float("C", 1e-3, 1e2, log=True)'
         estimator = f"LogisticRegression(\n            {c}, max_iter=1_000\n        )"
     return (
-        "\n@model.candidate\n"
-        "def linear(trial):\n" + scaled + "    columns = ColumnTransformer(\n"
-        "        [\n" + "\n".join(steps) + "\n        ]\n"
-        "    )\n"
-        "    return make_pipeline(\n"
-        "        columns,\n"
-        f"        {estimator},\n"
-        "    )\n"
+        "\n@model.candidate\ndef linear(trial):\n"
+        + scaled
+        + _column_transformer("columns =", steps)
+        + f"    return make_pipeline(\n        columns,\n        {estimator},\n    )\n"
     )
+
+
+def _column_transformer(before: str, steps: list[str]) -> str:
+    lines = "\n".join(steps)
+    return f"    {before} ColumnTransformer(\n        [\n{lines}\n        ]\n    )\n"
 
 
 def _toml(value: object) -> str:
