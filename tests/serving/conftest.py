@@ -52,7 +52,7 @@ CLASSES = {
 
 
 def expected(number: int, rows: list[dict[str, Any]], task: Task = Task.BINARY) -> np.ndarray:
-    """The law of the releases of these tests; each number has a bias of its own, so an answer tells who gave it."""
+    """The law of these tests' releases; each number has a bias of its own, so an answer tells who gave it."""
     matrix = np.nan_to_num(Encoder(INPUTS).rows_to_matrix(rows))
     score = matrix @ WEIGHTS + number / 7
     if task is Task.REGRESSION:
@@ -64,7 +64,6 @@ def expected(number: int, rows: list[dict[str, Any]], task: Task = Task.BINARY) 
 
 
 def model_bytes(number: int, task: Task) -> bytes:
-    import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     def constant(name: str, value: Any) -> Any:
@@ -269,7 +268,7 @@ def start(shop: Shop, *, ready: bool = True, **settings: Any) -> Running:
         "max_header_bytes": 16_384,
         "max_rows": 10_000,
         "max_waiting": 1_000,
-        "read_timeout": 2.0,
+        "read_timeout": 1.0,
         "drain_timeout": 5.0,
         "token": None,
         **settings,

@@ -31,7 +31,9 @@ def test_other_names_are_refused_on_loopback(host: str) -> None:
     assert refusal[0] == 403
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:9", "https://[", "file://", ""])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://localhost:9", "https://[", "file://", ""]
+)
 def test_another_origin_is_refused(origin: str) -> None:
     access = Access(loopback=True, token_digest=None)
     refusal = access.refusal({b"host": b"localhost:8000", b"origin": origin.encode()})

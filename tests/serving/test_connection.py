@@ -13,7 +13,9 @@ from .conftest import ROW, Running
 BODY = json.dumps(ROW).encode()
 
 
-def post(body: bytes = BODY, *, extra: bytes = b"", path: bytes = b"/predict/adult", length: int | None = None) -> bytes:
+def post(
+    body: bytes = BODY, *, extra: bytes = b"", path: bytes = b"/predict/adult", length: int | None = None
+) -> bytes:
     size = len(body) if length is None else length
     return b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n%s\r\n%s" % (path, size, extra, body)
 
@@ -40,7 +42,8 @@ def _goes_on(gateway: Running) -> Iterator[None]:
         b"POST /predict/adult HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -5\r\n\r\n",
         b"POST /predict/adult HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99999999999999999999999\r\n\r\n",
         b"POST /predict/adult HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n123456",
-        b"POST /predict/adult HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /predict/adult HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"POST /predict/adult HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nBad Header: x\r\n\r\n",
         b"OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
@@ -53,8 +56,13 @@ def test_what_is_no_http_is_refused_in_json(gateway: Running, content: bytes) ->
     assert b'"message"' in answer
 
 
-@pytest.mark.parametrize("target", [b"//", b"/..", b"/../../etc/passwd", b"/predict//adult", b"/predict/adult/", b"/%00",
-                                    b"/predict/..%2f..", b"/predict/%2e%2e/adult", b"/predict/a;b", b"/v1/models/%2e%2e"])  # fmt: skip
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"//", b"/..", b"/../../etc/passwd", b"/predict//adult", b"/predict/adult/", b"/%00", b"/predict/..%2f..",
+        b"/predict/%2e%2e/adult", b"/predict/a;b", b"/v1/models/%2e%2e",
+    ],
+)  # fmt: skip
 def test_odd_paths_lead_nowhere(gateway: Running, target: bytes) -> None:
     answer = gateway.raw(post(path=target))
     assert statuses(answer)[0] in (404, 405), answer
@@ -97,7 +105,7 @@ def test_a_slow_head_and_a_slow_body_are_408(gateway: Running) -> None:
         started = time.monotonic()
         answer = gateway.raw(content, timeout=6)
         assert statuses(answer) == [408]
-        assert 1.5 < time.monotonic() - started < 5
+        assert 0.7 < time.monotonic() - started < 5
         assert b"connection: close" in answer
 
 
@@ -183,7 +191,9 @@ def test_an_upgrade_is_ignored_and_the_body_read(gateway: Running, protocol: byt
     chunked = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (BODY[:9], BODY[9:])) + b"0\r\n\r\n"
     head = b"POST /predict/adult HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n"
     alive = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n" + upgrade + b"\r\n"
-    answer = gateway.raw(post(extra=upgrade) + head + upgrade + b"\r\n" + chunked + alive + post(extra=upgrade) + post())
+    answer = gateway.raw(
+        post(extra=upgrade) + head + upgrade + b"\r\n" + chunked + alive + post(extra=upgrade) + post()
+    )
     assert statuses(answer) == [200] * 5
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
         whole = post(extra=upgrade)

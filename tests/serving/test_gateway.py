@@ -231,7 +231,7 @@ def test_workers_go_with_their_parent(shop: Shop, number: signal.Signals) -> Non
 def test_shutting_down_answers_what_was_taken(shop: Shop) -> None:
     shop.seal(1)
     shop.promote(1)
-    running = start(shop)
+    running = start(shop, read_timeout=5.0)
     with socket.create_connection(("127.0.0.1", running.port), timeout=10) as connection:
         connection.sendall(REQUEST[:-10])
         time.sleep(0.3)  # the worker has taken it

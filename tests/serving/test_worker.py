@@ -6,17 +6,18 @@ import sys
 
 HEAVY = (
     "pandas", "polars", "pyarrow", "sqlalchemy", "sklearn", "mlflow", "typer", "rich", "optuna", "lightgbm",
-    "onnx", "deltalake", "dbos", "scipy", "pandera", "joblib", "cloudpickle", "PIL", "psutil", "click",
+    "onnx", "deltalake", "dbos", "scipy", "pandera", "joblib", "cloudpickle", "PIL", "psutil",
 )  # fmt: skip
 
 PROGRAM = """
-import json, resource, sys, time
+import json, sys, time
+from pathlib import Path
 started = time.perf_counter()
 import mainspring.serving.worker
 import onnxruntime
 print(json.dumps({
     "seconds": time.perf_counter() - started,
-    "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
+    "megabytes": int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6,
     "modules": sorted(name for name in sys.modules if "." not in name),
 }))
 """

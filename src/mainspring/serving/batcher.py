@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from mainspring.errors import ReleaseError
+
 Rows = Sequence[Mapping[str, object]]
 Outputs = list[list[float]]
 Matrix = npt.NDArray[np.float64]
@@ -163,8 +165,10 @@ class QueueBatcher:
         try:
             answers = _listed(await asyncio.get_running_loop().run_in_executor(self._threads, self._predict, rows))
         except Exception as error:
-            if len(batch) == 1:
-                _fail(batch[0][1], error)
+            if len(batch) == 1 or isinstance(error, ReleaseError):
+                # The process died or hung: asking it again for each would only make all wait longer.
+                for _, future in batch:
+                    _fail(future, error)
                 return
             for one in batch:
                 await self._run([one])

@@ -88,7 +88,9 @@ class GuardedProtocol(HttpToolsProtocol):
         headers = dict(self.headers)
         self.parser = httptools.HttpRequestParser(self)
         if _has_body(headers):
-            framing = [(name, headers[name]) for name in (b"content-length", b"transfer-encoding") if name in headers]
+            framing = [
+                (name, headers[name]) for name in (b"content-length", b"transfer-encoding") if name in headers
+            ]
             head = b"".join(name + b": " + value + b"\r\n" for name, value in framing)
             self._muted = True
             self.parser.feed_data(b"POST / HTTP/1.1\r\n" + head + b"\r\n")

@@ -6,10 +6,10 @@ from pathlib import Path
 from mainspring.clock import Clock
 from mainspring.domain.routing import Route, Routes
 from mainspring.errors import MainspringError
-from mainspring.release.files import check_whole, read_plain
-from mainspring.release.manifest import MANIFEST, SIGNATURE, decode_manifest
-from mainspring.release.signing import trusted_keys, verify
-from mainspring.serving.table import Refusal, Table, Target, check_digest
+from mainspring.release.files import check_whole
+from mainspring.release.opening import read_manifest
+from mainspring.release.signing import trusted_keys
+from mainspring.serving.table import Refusal, Table, Target
 
 _LOG = logging.getLogger("mainspring.gateway")
 _AGAIN = 5.0  # seconds after which a refused release is looked at again: it may have been restored
@@ -89,8 +89,5 @@ class Judge:
     def _check(self, target: Target) -> None:
         """Digest, signature and files; whether it answers rightly is for the workers to see, who load it."""
         folder = Path(target.folder)
-        content = read_plain(folder, MANIFEST, release=target.ref)
-        check_digest(content, target)
-        signature = read_plain(folder, SIGNATURE, release=target.ref)
-        verify(content, signature, trusted_keys(self._trusted), release=target.ref)
-        check_whole(folder, decode_manifest(content))
+        manifest = read_manifest(folder, trusted_keys(self._trusted), expected_digest=target.digest)
+        check_whole(folder, manifest)

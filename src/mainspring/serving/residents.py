@@ -6,13 +6,11 @@ from pathlib import Path
 
 from mainspring.domain.release import Manifest
 from mainspring.errors import TamperedRelease
-from mainspring.release.files import read_plain
-from mainspring.release.manifest import MANIFEST
 from mainspring.release.opening import OpenRelease, open_release
 from mainspring.release.runtimes.onnx import OnnxRuntime
 from mainspring.release.signing import trusted_keys
 from mainspring.serving.batcher import Batcher, CompiledBatcher, QueueBatcher
-from mainspring.serving.table import Target, check_digest
+from mainspring.serving.table import Target
 
 
 class OpenedRelease:
@@ -28,7 +26,7 @@ class OpenedRelease:
         return self._release.manifest
 
     def close(self) -> None:
-        self._release.runtime.close()
+        self._release.close()
         if self._own_thread is not None:
             self._own_thread.shutdown(wait=False)
 
@@ -56,10 +54,9 @@ class ReleaseLoader:
 
     def __call__(self, target: Target) -> OpenedRelease:
         """Raises `ReleaseError` when the release is not the one that was promoted, or does not hold."""
-        folder = Path(target.folder)
-        check_digest(read_plain(folder, MANIFEST, release=target.ref), target)
-        release = open_release(folder, trusted_keys(self._trusted))
-        if release.manifest.ref.model != target.model or release.manifest.number != target.number:
+        release = open_release(Path(target.folder), trusted_keys(self._trusted), expected_digest=target.digest)
+        if str(release.manifest.ref) != target.ref:
+            release.close()
             raise TamperedRelease(
                 f"the folder of {target.ref} holds {release.manifest.ref}", cure="restore the release folder"
             )

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from mainspring.domain.ids import digest_bytes
-from mainspring.errors import StoreError, TamperedRelease
+from mainspring.errors import StoreError
 from mainspring.stores.atomic import write_atomic
 
 
@@ -68,17 +67,3 @@ def read_table(path: Path) -> Table | None:
         raise StoreError(
             f"the gateway's routing table cannot be read: {error}", cure="restart the gateway"
         ) from error
-
-
-def check_digest(manifest: bytes, target: Target) -> None:
-    """The manifest must be, byte for byte, the one that was promoted.
-
-    Raises:
-        TamperedRelease: it is another one.
-    """
-    if digest_bytes(manifest) != target.digest:
-        raise TamperedRelease(
-            f"the manifest of {target.ref} is not the one that was promoted",
-            cure="restore the release folder, or promote another release",
-            where={"release": target.ref, "file": "manifest.json"},
-        )

@@ -3,6 +3,7 @@
 import msgspec
 
 from mainspring.errors import (
+    CandidateError,
     InvalidInput,
     MainspringError,
     MalformedRequest,
@@ -15,6 +16,7 @@ from mainspring.errors import (
 
 _STATUS: tuple[tuple[type[MainspringError], int], ...] = (
     (InvalidInput, 422),
+    (CandidateError, 422),  # a native estimator refuses the rows
     (MalformedRequest, 400),
     (RequestTooLarge, 413),
     (UnknownModel, 404),
