@@ -51,20 +51,10 @@ def parse(raw: pl.Series, column: Column, decimal: str = ".") -> Parsed:
         decimal: the character before the fraction of a number written as text.
 
     Examples:
-        >>> parse(pl.Series("age", [" 39", "?", "x"]), Column("age", Kind.INTEGER, missing=("?",), strip=True))
-        Parsed(values=shape: (3,)
-        Series: 'age' [i64]
-        [
-            39
-            null
-            null
-        ], bad=shape: (3,)
-        Series: 'age' [bool]
-        [
-            false
-            false
-            true
-        ])
+        >>> age = Column("age", Kind.INTEGER, missing=("?",), strip=True)
+        >>> parsed = parse(pl.Series("age", [" 39", "?", "x"]), age)
+        >>> parsed.values.to_list(), parsed.bad.to_list()
+        ([39, None, None], [False, False, True])
     """
     if isinstance(raw.dtype, pl.Categorical | pl.Enum):
         raw = raw.cast(pl.String)

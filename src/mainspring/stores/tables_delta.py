@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
+from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from mainspring.domain.ids import digest_bytes
 from mainspring.errors import StoreError, WorkspaceBusy
@@ -131,7 +131,7 @@ class DeltaTables:
             actions = written.publish(folder, version, transaction)
             try:
                 delta.create_write_transaction(
-                    actions, "append", delta.schema(), commit_properties=_commit(transaction, version)
+                    [*actions], "append", delta.schema(), commit_properties=_commit(transaction, version)
                 )
             except DeltaError:
                 if self.version(table) < version:
@@ -216,10 +216,10 @@ class _Written:
     names: list[str]
     stats: list[str]
 
-    def publish(self, folder: Path, version: int, transaction: str) -> list[AddAction | RemoveAction]:
+    def publish(self, folder: Path, version: int, transaction: str) -> list[AddAction]:
         """Give the files the names of their place in the table."""
         mark = digest_bytes(transaction.encode())[:12]
-        actions: list[AddAction | RemoveAction] = []
+        actions = []
         for number, name in enumerate(self.names):
             final = f"part-{version:012d}-{mark}-{number:05d}.parquet"
             (folder / name).replace(folder / final)
