@@ -19,6 +19,8 @@ VERBS = [
     "show",
     "promote",
     "rollback",
+    "compare",
+    "reproduce",
     "demo",
 ]
 

@@ -55,7 +55,7 @@ def init(
     from mainspring.domain.source import Source
 
     given = Source(data[0] if len(data) == 1 else tuple(data), query=query)
-    found = infer(given, Path(), target=target, key=key, time=time, task=chosen_task)
+    found = infer(given, Path(), target=target, key=key, time=time, task=chosen_task, environ=session.environ)
     if found.target is None:
         _list_targets(output, found)
         raise typer.Exit(UsageError.exit_code)
@@ -128,12 +128,16 @@ def _from(folder: Path, location: str) -> str:
 
 def _write(folder: Path, plan: "Plan", found: "Inference") -> list[str]:
     from mainspring.cli.init_templates import GITIGNORE, model_file, settings_file
-    from mainspring.data.schema_file import write_schema
+    from mainspring.data.schema_file import format_schema
     from mainspring.stores.atomic import write_atomic
 
     code = model_file(plan)
     compile(code, "model.py", "exec")  # no name in the data, however odd, may break the file
-    texts = {"mainspring.toml": settings_file(plan.name), "model.py": code}
+    texts = {
+        "mainspring.toml": settings_file(plan.name),
+        "model.py": code,
+        "schema.toml": format_schema(found.schema, found.reasons),
+    }
     if not (folder / ".gitignore").exists():
         texts[".gitignore"] = GITIGNORE
     existed = folder.exists()
@@ -144,9 +148,6 @@ def _write(folder: Path, plan: "Plan", found: "Inference") -> list[str]:
             if not (folder / file).exists():
                 made.append(folder / file)
             write_atomic(folder / file, text.encode())
-        if not (folder / "schema.toml").exists():
-            made.append(folder / "schema.toml")
-        write_schema(folder / "schema.toml", found.schema, found.reasons)
     except (OSError, MainspringError) as error:
         for path in made:  # no half project is left behind
             path.unlink(missing_ok=True)
@@ -159,12 +160,13 @@ def _write(folder: Path, plan: "Plan", found: "Inference") -> list[str]:
                 where={"folder": str(folder)},
             ) from error
         raise
-    return [*texts, "schema.toml"]
+    return list(texts)
 
 
 def _tell(output: Output, folder: Path, plan: "Plan", found: "Inference", written: list[str]) -> None:
     features = set(found.features)
     roles = {found.target: "target", found.source.key: "key", found.source.time: "time"}
+    why_not = {name: why for name, why in found.left_out.items() if name not in roles}
     columns = [
         {
             "name": column.name,
@@ -172,9 +174,7 @@ def _tell(output: Output, folder: Path, plan: "Plan", found: "Inference", writte
             "role": roles.get(column.name) or ("feature" if column.name in features else "left out"),
             "why": "; ".join(
                 dict.fromkeys(
-                    text
-                    for text in (found.reasons.get(column.name, ""), found.left_out.get(column.name, ""))
-                    if text
+                    text for text in (found.reasons.get(column.name, ""), why_not.get(column.name, "")) if text
                 )
             ),
         }

@@ -34,8 +34,9 @@ def make_plan(found: "Inference", name: str, environ: Mapping[str, str]) -> Plan
             where={"column": found.target},
         )
     columns = [found.schema[feature] for feature in found.features]
-    categories = tuple((c.name, len(c.categories or ())) for c in columns if c.kind is Kind.CATEGORY)
+    categories = tuple((c.name, _values(c)) for c in columns if c.kind is Kind.CATEGORY)
     numbers = tuple(c.name for c in columns if c.kind.is_numeric or c.kind is Kind.TIME)
+    roles = (found.target, found.source.key, found.source.time)
     note, positive, margin, margin_note = _target_facts(found, found.target, found.task, environ)
     return Plan(
         name=name,
@@ -51,15 +52,20 @@ def make_plan(found: "Inference", name: str, environ: Mapping[str, str]) -> Plan
         time_reason=found.time_reason,
         numbers=numbers,
         categories=categories,
-        left_out=dict(found.left_out),
+        left_out={name: why for name, why in found.left_out.items() if name not in roles},
         margin=margin,
         margin_note=margin_note,
         slices=_slices(columns),
     )
 
 
+def _values(column: Column) -> int:
+    """How many values a category has; of one whose values are not listed, more than any list would hold."""
+    return len(column.categories) if column.categories is not None else 1_000_000
+
+
 def _slices(columns: list[Column]) -> tuple[str, ...]:
-    few = [c.name for c in columns if c.kind is Kind.CATEGORY and len(c.categories or ()) in _SLICE_VALUES]
+    few = [c.name for c in columns if c.kind is Kind.CATEGORY and _values(c) in _SLICE_VALUES]
     return tuple(few[:_SLICES])
 
 

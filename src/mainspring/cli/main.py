@@ -11,7 +11,22 @@ from typing import Any, NoReturn
 import typer
 
 import mainspring
-from mainspring.cli import demo, init, predict, promote, releases, rollback, run, runs, score, serve, show, status
+from mainspring.cli import (
+    compare,
+    demo,
+    init,
+    predict,
+    promote,
+    releases,
+    reproduce,
+    rollback,
+    run,
+    runs,
+    score,
+    serve,
+    show,
+    status,
+)
 from mainspring.cli.arguments import spread
 from mainspring.cli.output import INTERRUPTED, Output
 from mainspring.cli.session import Call, verb
@@ -39,8 +54,10 @@ _VERBS = (
     releases.releases,
     runs.runs,
     show.show,
+    compare.compare,
     promote.promote,
     rollback.rollback,
+    reproduce.reproduce,
     demo.demo,
 )
 for _verb in _VERBS:

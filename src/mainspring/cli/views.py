@@ -8,7 +8,7 @@ from mainspring.cli.plain import number, when
 from mainspring.domain.finding import ValidationReport
 from mainspring.domain.release import Manifest, ReleaseRecord
 from mainspring.domain.run import Run
-from mainspring.domain.verdict import Estimate, Verdict
+from mainspring.domain.verdict import Estimate, Evidence, Outcome, Verdict
 
 
 def release_json(record: ReleaseRecord) -> dict[str, Any]:
@@ -69,29 +69,25 @@ def show_metrics(output: Output, metrics: Mapping[str, Estimate], naive: Mapping
 
 
 def show_verdicts(output: Output, verdicts: Sequence[Verdict]) -> None:
-    """Each gate with its outcome; of a gate that does not pass, each slice that made it so."""
+    """Each gate with its outcome; of a gate on slices, each slice that does not pass."""
     if not verdicts:
         return
     rows: list[list[str]] = []
     for verdict in verdicts:
-        rows.append([verdict.gate, str(verdict.outcome), verdict.reason, "", "", ""])
-        for evidence in verdict.evidence:
-            if evidence.outcome == "pass" and verdict.outcome == "pass":
-                continue
-            place = ", ".join(f"{k}={v}" for k, v in evidence.slice.items()) or "all rows"
-            rows.append(
-                [
-                    f"  {place}",
-                    str(evidence.outcome),
-                    evidence.note,
-                    interval(evidence.estimate),
-                    number(evidence.bar),
-                    f"{evidence.estimate.rows:,}",
-                ]
-            )
+        whole = [e for e in verdict.evidence if not e.slice]
+        sliced = [e for e in verdict.evidence if e.slice and e.outcome is not Outcome.PASS]
+        measured = _measured(whole[0]) if len(whole) == 1 else ["", "", ""]
+        rows.append([verdict.gate, str(verdict.outcome), verdict.reason, *measured])
+        for evidence in sliced:
+            place = ", ".join(f"{k}={v}" for k, v in evidence.slice.items())
+            rows.append([f"  {place}", str(evidence.outcome), evidence.note, *_measured(evidence)])
     output.table(
         ["gate", "verdict", "why", "measured (95 % interval)", "bar", "rows"], rows, right=["bar", "rows"]
     )
+
+
+def _measured(evidence: Evidence) -> list[str]:
+    return [interval(evidence.estimate), number(evidence.bar), f"{evidence.estimate.rows:,}"]
 
 
 def show_report(output: Output, report: ValidationReport) -> None:

@@ -104,7 +104,7 @@ def tell(
 
     steps.begin("reproduce", "The release is fitted once more from its own records, to show that it can be.")
     with Workspace(project.settings, clock) as workspace:
-        reproduction = reproduce(project, workspace, manifest.ref)
+        reproduction = reproduce(workspace, manifest.ref, environ)
     return Story(folder, impressions, best_auc(law), manifest, auctions, reproduction, steps.end())
 
 
