@@ -50,9 +50,10 @@ def read_plain(folder: Path, name: str, *, release: str) -> bytes:
     except OSError as error:
         problem = "is absent" if isinstance(error, FileNotFoundError) else "is no plain file"
         raise _tampered(release, name, problem) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _tampered(release, name, "is no plain file")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _tampered(release, name, "is no plain file")
         return file.read()
 
 

@@ -34,7 +34,8 @@ def to_wire(rows: pl.DataFrame, fields: Sequence[InputField]) -> list[dict[str, 
 def from_wire(rows: Sequence[Mapping[str, Any]], fields: Sequence[InputField]) -> pl.DataFrame:
     """Wire rows as typed rows, validated and read as a gateway does.
 
-    A time keeps whole microseconds, an integer beyond 2⁵³ the double that an estimator gets.
+    An estimator gets doubles, and so do these rows: an integer keeps 53 bits, a time its microseconds from 1902
+    to 2106.
 
     Raises:
         InvalidInput: a row that no gateway would take.

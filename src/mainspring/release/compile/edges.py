@@ -108,7 +108,8 @@ def _borders(site: TreeSite, trees: Trees) -> Iterator[tuple[int, Integers, Floa
         if len(nodes) and column.forward is not None:
             wanted, back = np.unique(threshold[nodes], return_inverse=True)
             borders = _greatest_at_most(_rounded(column, site.float32), wanted)[back]
-            found = np.isfinite(borders) & np.isfinite(np.nextafter(borders, np.inf))
+            with np.errstate(over="ignore"):  # a split that only missing values pass has no next double
+                found = np.isfinite(borders) & np.isfinite(np.nextafter(borders, np.inf))
             yield place, nodes[found], borders[found]
 
 
