@@ -21,7 +21,7 @@ def compare(
     output = session.output
     references = ReleaseRef.parse(a), ReleaseRef.parse(b)
     with session.workspace() as workspace:
-        found = compare_releases(workspace, *references)
+        found = compare_releases(workspace, *references, session.environ)
     output.document(found)
     output.table(
         ["metric", f"{found.a} (own holdout)", f"{found.b} (own holdout)", f"gain of {found.b} on the same rows"],

@@ -73,8 +73,8 @@ def number(value: float | None, digits: int = 4) -> str:
     """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
-    if isinstance(value, int):
-        return f"{value:,}"
+    if isinstance(value, int) or value == int(value):
+        return f"{int(value):,}"
     magnitude = abs(value)
     if magnitude >= 10_000:
         return f"{value:,.0f}"

@@ -24,7 +24,13 @@ def releases(
     session.output.table(
         ["release", "aliases", "runtime", "metrics", "created"],
         [
-            [str(r.ref), ", ".join(r.aliases), str(r.runtime), metrics_line(r.metrics), when(r.created_at)]
+            [
+                str(r.ref),
+                ", ".join(r.aliases),
+                str(r.runtime),
+                metrics_line({name: estimate.value for name, estimate in r.metrics.items()}),
+                when(r.created_at),
+            ]
             for r in found
         ],
     )

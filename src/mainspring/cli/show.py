@@ -32,7 +32,7 @@ def show(
         str | None,
         typer.Option(metavar="TIME", help="The newest snapshot of then, e.g. 2026-05-01T12:00."),
     ] = None,
-    head: Annotated[int, typer.Option(min=0, max=1_000, metavar="N", help="How many rows of a snapshot.")] = 10,
+    head: Annotated[int, typer.Option(min=0, max=1_000, metavar="N", help="How many rows of a snapshot.")] = 3,
 ) -> None:
     """Show a release, a run or a snapshot."""
     with session.workspace() as workspace:
@@ -153,7 +153,7 @@ def _show_run(output: Output, workspace: "Workspace", run_id: str) -> None:
 
 
 def _show_snapshot(output: Output, workspace: "Workspace", snapshot: "Snapshot", head: int) -> None:
-    from mainspring.cli.plain import when
+    from mainspring.cli.plain import one_line, when
 
     frame = workspace.snapshots.read(snapshot.id).head(head).collect() if head else None
     rows = [] if frame is None else frame.select([name for name, _ in snapshot.columns]).rows()
@@ -187,12 +187,14 @@ def _show_snapshot(output: Output, workspace: "Workspace", snapshot: "Snapshot",
     )
     if len(snapshot.parts) > 20:
         output.line(f"and {len(snapshot.parts) - 20} parts more")
-    if rows:
-        output.table(
-            [f"{name} ({kind})" for name, kind in snapshot.columns],
-            [["–" if value is None else value for value in row] for row in rows],
-            title=f"The first {len(rows)} rows",
-        )
+    # One line a column: tables are wider than terminals.
+    output.table(
+        ["column", "kind", *(f"row {number}" for number in range(len(rows)))],
+        [
+            [name, kind, *("–" if row[place] is None else one_line(str(row[place]), 40) for row in rows)]
+            for place, (name, kind) in enumerate(snapshot.columns)
+        ],
+    )
 
 
 def _snapshot_as_of(workspace: "Workspace", moment: datetime) -> "Snapshot":

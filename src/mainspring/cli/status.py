@@ -86,7 +86,6 @@ def _name(release: dict[str, Any] | None) -> str:
 
 
 def _metrics(release: dict[str, Any] | None) -> str:
-    from mainspring.cli.plain import number
+    from mainspring.cli.views import metrics_line
 
-    metrics = (release or {}).get("metrics", {})
-    return ", ".join(f"{name} {number(e['value'])}" for name, e in list(metrics.items())[:3]) or "–"
+    return metrics_line({name: estimate["value"] for name, estimate in (release or {}).get("metrics", {}).items()})

@@ -10,6 +10,8 @@ from mainspring.domain.release import Manifest, ReleaseRecord
 from mainspring.domain.run import Run
 from mainspring.domain.verdict import Estimate, Evidence, Outcome, Verdict
 
+_FIRST = ("roc_auc", "rmse", "log_loss", "mae", "accuracy", "r2")
+
 
 def release_json(record: ReleaseRecord) -> dict[str, Any]:
     """One release; `metrics` holds the values, `intervals` their bounds."""
@@ -55,8 +57,10 @@ def params_line(params: Mapping[str, Any]) -> str:
     return ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in params.items())
 
 
-def metrics_line(metrics: Mapping[str, Estimate], most: int = 3) -> str:
-    return ", ".join(f"{name} {number(estimate.value)}" for name, estimate in list(metrics.items())[:most])
+def metrics_line(metrics: Mapping[str, float | None]) -> str:
+    """The few that people look at first."""
+    chosen = [name for name in _FIRST if name in metrics][:3] or list(metrics)[:3]
+    return ", ".join(f"{name} {number(metrics[name])}" for name in chosen) or "–"
 
 
 def show_metrics(output: Output, metrics: Mapping[str, Estimate], naive: Mapping[str, float]) -> None:
