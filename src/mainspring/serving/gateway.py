@@ -18,6 +18,7 @@ from mainspring.serving.judge import Judge
 from mainspring.serving.options import GatewayOptions, WorkerOrders
 from mainspring.serving.supervisor import WorkerProcess
 from mainspring.serving.table import Table, read_table, write_table
+from mainspring.stores.atomic import naming_a_full_disk
 
 _LOG = logging.getLogger("mainspring.gateway")
 _POLL = 0.25  # seconds between two looks at the routes
@@ -80,7 +81,8 @@ class Gateway:
         self._beaten: dict[int, tuple[int, float]] = {}
         metrics = self._folder / "metrics"
         shutil.rmtree(metrics, ignore_errors=True)
-        metrics.mkdir(parents=True)
+        with naming_a_full_disk("the gateway's folder"):
+            metrics.mkdir(parents=True)
         environment = {
             **os.environ,
             "OMP_NUM_THREADS": "1",

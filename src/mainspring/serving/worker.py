@@ -132,6 +132,8 @@ class Worker:
                 await self.pool.apply(table)
         except MainspringError as error:
             _LOG.error("%s", error)
+        except Exception:  # what is served goes on being served, and the next change is heard
+            _LOG.exception("the routing table was not applied")
 
     async def _report(self, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
@@ -153,7 +155,13 @@ class Worker:
                 _LOG.error("the metrics cannot be written: %s", error.strerror)
             for connection in list(self._server.server_state.connections):
                 if isinstance(connection, GuardedProtocol):
-                    connection.sweep(loop.time())
+                    self._sweep(connection, loop.time())
+
+    def _sweep(self, connection: GuardedProtocol, now: float) -> None:
+        try:
+            connection.sweep(now)
+        except Exception:  # one odd connection must not cost all others their limits
+            _LOG.exception("a connection could not be swept")
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ class NativeProtocol:
     async def predict(self, request: Request, name: str) -> Response:
         """Answer one row object, an array of them, or `{"rows": [...]}`."""
         plane = self._plane
-        release = await plane.release(name)
+        release = plane.pool.champions.get(name) or await plane.release(name)
         rows = rows_of(decode_json(request.body))
         outputs = await plane.predict(release, rows)
         body = _ENCODE(
