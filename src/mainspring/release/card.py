@@ -85,7 +85,7 @@ def render_card(manifest: Manifest, facts: CardFacts) -> str:
         _use(manifest, facts),
         _data(manifest, facts),
         _metrics(manifest, facts),
-        _comparisons(manifest, facts),
+        _comparisons(facts),
         _slices(facts),
         _importance(facts),
         _gates(manifest),
@@ -174,7 +174,7 @@ def _metrics(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
     yield ""
 
 
-def _comparisons(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
+def _comparisons(facts: CardFacts) -> Iterator[str]:
     for other in facts.comparisons:
         yield f"## Compared with {_text(other.name)}"
         yield ""
@@ -183,15 +183,23 @@ def _comparisons(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
         yield "| metric | this model | the other | gain | interval of the gain | |"
         yield "| --- | ---: | ---: | ---: | ---: | --- |"
         for name, gain in other.gains.items():
+            theirs = other.metrics.get(name)
             cells = (
-                _value(manifest.metrics.get(name)),
-                _value(other.metrics.get(name)),
+                _number(_own_value(name, theirs, gain)),
+                _number(None if theirs is None else theirs.value),
                 _number(gain.value),
                 _interval(gain),
                 _in_words(gain),
             )
             yield f"| {name} | {' | '.join(cells)} |"
         yield ""
+
+
+def _own_value(name: str, theirs: Estimate | None, gain: Estimate) -> float | None:
+    """This model's value on the rows compared, which may be fewer than all of the holdout."""
+    if theirs is None or theirs.value is None or gain.value is None or name not in METRICS:
+        return None
+    return theirs.value + (gain.value if METRICS[name].greater_is_better else -gain.value)
 
 
 def _in_words(gain: Estimate) -> str:
@@ -323,10 +331,6 @@ def _with_interval(estimate: Estimate | None) -> str:
     if estimate is None or estimate.value is None:
         return "–"
     return f"{_number(estimate.value)} ({_interval(estimate)})"
-
-
-def _value(estimate: Estimate | None) -> str:
-    return _number(None if estimate is None else estimate.value)
 
 
 def _interval(estimate: Estimate) -> str:
