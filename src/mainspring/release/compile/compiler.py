@@ -1,7 +1,7 @@
 """Compiles a fitted estimator, preprocessing included, into one ONNX graph that computes in double."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -38,12 +38,12 @@ class Compiled:
         sites: the tree ensembles.
     """
 
-    model: bytes
+    model: bytes = field(repr=False)
     fields: tuple[InputField, ...]
     vocabularies: dict[str, tuple[str, ...]]
-    thresholds: dict[str, Floats]
-    inside: bytes
-    sites: tuple[TreeSite, ...]
+    thresholds: dict[str, Floats] = field(repr=False)
+    inside: bytes = field(repr=False)
+    sites: tuple[TreeSite, ...] = field(repr=False)
 
 
 def compile_estimator(estimator: Any, fields: Sequence[InputField], output: OutputSpec) -> Compiled:
@@ -64,13 +64,13 @@ def compile_estimator(estimator: Any, fields: Sequence[InputField], output: Outp
     vocabularies = {place: tuple(sorted(words)) for place, words in first[0].words.items()}
     compilation, tensor = _convert(estimator, fields, vocabularies, output) if vocabularies else first
     known = {
-        field.name: vocabularies.get(place, ())
-        for place, field in enumerate(fields)
+        spec.name: vocabularies.get(place, ())
+        for place, spec in enumerate(fields)
         if compilation.inputs()[place].values is not None
     }
     return Compiled(
         model=compilation.graph.build(tensor),
-        fields=tuple(replace(field, vocabulary=known.get(field.name)) for field in fields),
+        fields=tuple(replace(spec, vocabulary=known.get(spec.name)) for spec in fields),
         vocabularies=known,
         thresholds=field_thresholds(fields, compilation.splits),
         inside=compilation.graph.build(
@@ -114,7 +114,7 @@ def _in_class_order(compilation: Compilation, prediction: Prediction, output: Ou
 
 
 def _expect_fields(estimator: Any, fields: tuple[InputField, ...]) -> None:
-    names = [field.name for field in fields]
+    names = [spec.name for spec in fields]
     fitted = [str(name) for name in getattr(estimator, "feature_names_in_", names)]
     if fitted != names:
         raise NotCompilable("the estimator was fitted on other columns than the release's fields")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _FIRST_PAUSE = 0.2  # seconds after the first crash before another start; doubled with each further one
 _LONGEST_PAUSE = 10.0
 _ROWS_AT_ONCE = 50_000
+_GRACE = 0.2  # seconds for a process to end by itself once its socket is closed
 
 
 class NativeRuntime:
@@ -114,7 +115,7 @@ class NativeRuntime:
                     cure="send fewer rows at once, or make its predict faster",
                 ) from None
             except (OSError, EOFError, msgspec.MsgspecError):
-                code = child.exit_code()
+                code = child.end()
                 self._crashed()
                 raise ReleaseError(
                     f"the process of {self._manifest.ref} ended while it answered (exit code {code})",
@@ -165,8 +166,7 @@ class NativeRuntime:
             )
             answer = child.ask(start, self._start_timeout)
         except (OSError, EOFError, msgspec.MsgspecError) as error:
-            code = child.exit_code()
-            child.end()
+            code = child.end()
             raise ReleaseError(
                 f"the process of {manifest.ref} does not start ({type(error).__name__}, exit code {code})",
                 cure="install what requirements.lock of the release names",
@@ -200,9 +200,10 @@ class _Child:
     def exit_code(self) -> int | None:
         return self._process.poll()
 
-    def end(self) -> None:
-        with contextlib.suppress(OSError):
-            self._channel.close()
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        self._process.wait()
+    def end(self) -> int:
+        """Kill the process unless it is ending by itself; its exit code."""
+        self._channel.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(_GRACE)
+        self._process.kill()
+        return self._process.wait()
