@@ -196,16 +196,13 @@ class DeltaTables:
         try:
             return DeltaTable(str(self._folder(table)), version=version)
         except TableNotFoundError as error:
+            if version is not None and self.exists(table):
+                raise _no_version(table, version, error) from error
             raise StoreError(
                 f"there is no table {table}", cure="check the name and the workspace", where={"table": table}
             ) from error
         except DeltaError as error:
-            which = f"version {version} of " if version is not None else ""
-            raise StoreError(
-                f"{which}the table {table} cannot be read: {error}",
-                cure="ask for a version that was written, or restore the tables folder from a backup",
-                where={"table": table, "version": version},
-            ) from error
+            raise _no_version(table, version, error) from error
 
 
 @dataclass(slots=True)
@@ -243,8 +240,8 @@ def _write_files(folder: Path, rows: Any, table: str) -> _Written:
     schema = pa.schema([pa.field(field.name, _stored(field.type)) for field in stream.schema])
     _delta_schema(schema, table)  # refuse before the first byte is written
     written = _Written(schema, [], [])
+    writer: _FileWriter | None = None
     try:
-        writer: _FileWriter | None = None
         for group in _row_groups(stream.cast(schema)):
             if writer is None:
                 writer = _FileWriter(folder, schema)
@@ -256,6 +253,8 @@ def _write_files(folder: Path, rows: Any, table: str) -> _Written:
         if writer is not None:
             written.stats.append(writer.close())
     except BaseException:
+        if writer is not None:
+            writer.abandon()
         written.discard(folder)
         raise
     return written
@@ -294,6 +293,13 @@ class _FileWriter:
         if self._first is not None:
             stats |= {"minValues": {"__row": self._first}, "maxValues": {"__row": self._last}}
         return json.dumps(stats)
+
+    def abandon(self) -> None:
+        """Let go of a file that will not be finished."""
+        with suppress(Exception):
+            self._writer.close()
+        with suppress(OSError):
+            self._file.close()
 
 
 def _row_groups(stream: pa.RecordBatchReader) -> Iterator[pa.Table]:
@@ -342,6 +348,15 @@ def _delta_schema(schema: pa.Schema, table: str) -> DeltaSchema:
             cure="convert the column to numbers, text, booleans or times",
             where={"table": table},
         ) from error
+
+
+def _no_version(table: str, version: int | None, error: Exception) -> StoreError:
+    which = f"version {version} of " if version is not None else ""
+    return StoreError(
+        f"{which}the table {table} cannot be read: {str(error).splitlines()[0]}",
+        cure="ask for a version that was written, or restore the tables folder from a backup",
+        where={"table": table, "version": version},
+    )
 
 
 def _commit(transaction: str, version: int) -> CommitProperties:

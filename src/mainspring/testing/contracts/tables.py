@@ -1,0 +1,139 @@
+"""The law of `ports.Tables`, as tests that every backend must pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from polars.testing import assert_frame_equal
+
+from mainspring.domain.ports import Tables
+from mainspring.errors import StoreError
+
+FRAME = pl.DataFrame(
+    {
+        "name": ["001", None, "", "naïve “x”"],
+        "count": [1, None, -(2**63), 2**63 - 1],
+        "share": [0.1, None, -0.0, 1e300],
+        "flag": [True, None, False, True],
+        "at": pl.Series(["2026-01-31T09:00:00.123456", None, "1970-01-01", "0001-01-01"]).str.to_datetime(
+            time_unit="us", time_zone="UTC", format="%+", strict=False
+        ),
+    }
+)
+
+
+def numbered(start: int, rows: int) -> pl.DataFrame:
+    return pl.DataFrame({"value": range(start, start + rows)})
+
+
+class TablesContract:
+    """Subclass it, and give the fixture `open_tables`, which opens the same empty store each time."""
+
+    @pytest.fixture
+    def tables(self, open_tables: Callable[[], Tables]) -> Tables:
+        return open_tables()
+
+    def test_it_keeps_the_port(self, tables: Tables) -> None:
+        assert isinstance(tables, Tables)
+
+    def test_rows_come_back_as_they_went_in(self, tables: Tables) -> None:
+        version = tables.create("a/b", FRAME, transaction="t1")
+        assert_frame_equal(tables.scan("a/b", version).collect(), FRAME)
+
+    def test_an_absent_table_is_named(self, tables: Tables) -> None:
+        assert not tables.exists("clicks")
+        for use in (tables.version, tables.scan, lambda name: tables.committed(name, "t1")):
+            with pytest.raises(StoreError, match="clicks"):
+                use("clicks")
+        with pytest.raises(StoreError, match="clicks"):
+            tables.append("clicks", FRAME, transaction="t1")
+        assert not tables.exists("clicks")
+
+    def test_an_absent_version_is_named(self, tables: Tables) -> None:
+        tables.create("clicks", FRAME, transaction="t1")
+        with pytest.raises(StoreError, match="version 7"):
+            tables.scan("clicks", 7)
+
+    def test_a_version_reads_the_same_for_ever(self, tables: Tables) -> None:
+        versions = [tables.create("clicks", numbered(0, 3), transaction="t0")]
+        versions += [
+            tables.append("clicks", numbered(3 * n, 3), transaction=f"t{n}")
+            for n in range(1, 12)  # enough that the order of names, times and versions can be told apart
+        ]
+        assert versions == sorted(set(versions))
+        assert tables.version("clicks") == versions[-1]
+        for place, version in enumerate(versions):
+            rows = tables.scan("clicks", version).collect().get_column("value").to_list()
+            assert rows == list(range(3 * place + 3))
+        assert tables.scan("clicks").collect().height == 36
+
+    def test_a_transaction_happens_once(self, tables: Tables, open_tables: Callable[[], Tables]) -> None:
+        first = tables.create("clicks", numbered(0, 3), transaction="t1")
+        second = tables.append("clicks", numbered(3, 3), transaction="t2")
+        assert open_tables().create("clicks", numbered(90, 3), transaction="t1") == first
+        assert open_tables().append("clicks", numbered(90, 3), transaction="t2") == second
+        assert tables.committed("clicks", "t1") == first
+        assert tables.committed("clicks", "t2") == second
+        assert tables.committed("clicks", "t3") is None
+        assert tables.scan("clicks").collect().equals(numbered(0, 6))
+
+    def test_a_table_is_created_once(self, tables: Tables) -> None:
+        tables.create("clicks", numbered(0, 3), transaction="t1")
+        with pytest.raises(StoreError, match="clicks"):
+            tables.create("clicks", numbered(0, 3), transaction="t2")
+        assert tables.scan("clicks").collect().height == 3
+
+    def test_a_write_is_all_or_nothing(self, tables: Tables) -> None:
+        def broken() -> Iterator[pa.RecordBatch]:
+            yield numbered(0, 1000).to_arrow().to_batches()[0]
+            raise ValueError("the source broke")
+
+        schema = numbered(0, 1).to_arrow().schema
+        with pytest.raises(Exception, match="the source broke"):
+            tables.create("clicks", pa.RecordBatchReader.from_batches(schema, broken()), transaction="t1")
+        assert not tables.exists("clicks")
+        tables.create("clicks", numbered(0, 3), transaction="t1")
+        with pytest.raises(Exception, match="the source broke"):
+            tables.append("clicks", pa.RecordBatchReader.from_batches(schema, broken()), transaction="t2")
+        assert tables.committed("clicks", "t2") is None
+        assert tables.scan("clicks").collect().equals(numbered(0, 3))
+
+    def test_other_columns_are_refused(self, tables: Tables) -> None:
+        tables.create("clicks", numbered(0, 3), transaction="t1")
+        with pytest.raises(StoreError, match="other columns"):
+            tables.append("clicks", FRAME, transaction="t2")
+        assert tables.version("clicks") == 0
+
+    def test_a_long_stream_keeps_its_order(self, tables: Tables) -> None:
+        total, step = 600_000, 70_001
+
+        def stream() -> Iterator[pa.RecordBatch]:
+            for start in range(0, total, step):
+                yield from numbered(start, min(step, total - start)).to_arrow().to_batches()
+
+        schema = numbered(0, 1).to_arrow().schema
+        tables.create("clicks", pa.RecordBatchReader.from_batches(schema, stream()), transaction="t1")
+        values = tables.scan("clicks").collect().get_column("value")
+        assert values.len() == total
+        assert (values.diff().drop_nulls() == 1).all()
+
+    def test_no_rows_are_a_table_too(self, tables: Tables) -> None:
+        tables.create("clicks", FRAME.clear(), transaction="t1")
+        assert_frame_equal(tables.scan("clicks").collect(), FRAME.clear())
+        tables.append("clicks", FRAME, transaction="t2")
+        assert_frame_equal(tables.scan("clicks").collect(), FRAME)
+        assert tables.append("clicks", FRAME.clear(), transaction="t3") == 2
+
+    @pytest.mark.parametrize("name", ["a b (c),;{}=", "a.b", 'quo"te', "Ä\n\t", "path/like", "%41"])
+    def test_odd_column_names_stand(self, tables: Tables, name: str) -> None:
+        frame = pl.DataFrame({name: [1.5, None]})
+        tables.create("clicks", frame, transaction="t1")
+        assert_frame_equal(tables.scan("clicks").collect(), frame)
+
+    @pytest.mark.parametrize("name", ["", "..", "a/../../b", "/a", "a//b"])
+    def test_a_table_cannot_leave_the_store(self, tables: Tables, name: str) -> None:
+        with pytest.raises(StoreError):
+            tables.create(name, FRAME, transaction="t1")
