@@ -39,7 +39,7 @@ def outputs_of(estimator: Any, X: pd.DataFrame, task: Task, classes: tuple[str, 
     if not callable(getattr(estimator, "predict_proba", None)):
         return _one_hot(np.asarray(estimator.predict(X)).reshape(-1), len(X), len(classes))
     found = np.asarray(estimator.predict_proba(X), dtype=np.float64)
-    known = _known_classes(estimator, found, len(classes))
+    known = _known_classes(estimator, len(classes))
     if found.ndim != 2 or found.shape != (len(X), len(known)):
         raise _wrong_shape("predict_proba", found.shape, f"[{len(X)}, {len(classes)}]")
     outputs = np.zeros((len(X), len(classes)))
@@ -47,10 +47,10 @@ def outputs_of(estimator: Any, X: pd.DataFrame, task: Task, classes: tuple[str, 
     return outputs
 
 
-def _known_classes(estimator: Any, found: NDArray[np.float64], k: int) -> NDArray[np.int64]:
+def _known_classes(estimator: Any, k: int) -> NDArray[np.int64]:
     names = getattr(estimator, "classes_", None)
     if names is None:
-        return np.arange(found.shape[-1] if found.ndim == 2 else 0)
+        return np.arange(k)
     known = np.asarray(names).astype(np.float64)
     if known.ndim != 1 or not np.isin(known, np.arange(k)).all():
         raise CandidateError(

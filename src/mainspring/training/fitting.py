@@ -12,10 +12,17 @@ import msgspec
 
 from mainspring.domain.durations import parse_duration
 from mainspring.domain.model import parse_memory
-from mainspring.errors import CandidateError, MainspringError, TrainingError, TrialOutOfMemory, TrialTimeout
+from mainspring.errors import (
+    CandidateError,
+    MainspringError,
+    ModelFileError,
+    TrainingError,
+    TrialOutOfMemory,
+    TrialTimeout,
+)
 from mainspring.training.final_fit import ESTIMATOR, FitOrder, FitOutcome
 from mainspring.training.trial_client import Ended, TrialServer
-from mainspring.training.tuning import TuningJob, TuningResult
+from mainspring.training.tuning import TuningJob, TuningResult, is_same_search
 
 HOLDOUT = "holdout"  # the name of the holdout's answers: `holdout.npy`
 _LOOK_EVERY = 1.0
@@ -63,8 +70,15 @@ def fit_winner(
 
     Raises:
         CandidateError, TrialTimeout, TrialOutOfMemory: as in a trial; the fit has a trial's limits.
+        ModelFileError: `model.py` is no longer what the search tried.
         DiskFull: there is no room.
     """
+    if not is_same_search(job):
+        raise ModelFileError(
+            f"{job.model_file.name} was changed while the run was on",
+            cure="start the run again",
+            where={"file": job.model_file.name},
+        )
     winner = result.winner
     folder = (job.folder / "winner").resolve()
     order = FitOrder(

@@ -100,7 +100,7 @@ def refit(
         digests=outcome.digests,
         frozen=outcome.frozen,
         machine=machine,
-        differences=_differences(record, outcome.frozen, machine),
+        differences=differences(record, outcome.frozen, machine),
     )
 
 
@@ -115,7 +115,8 @@ def _check_rows(record: TrainingRecord, data: TrainingData) -> None:
         )
 
 
-def _differences(record: TrainingRecord, frozen: dict[str, Any], machine: dict[str, str]) -> tuple[str, ...]:
+def differences(record: TrainingRecord, frozen: dict[str, Any], machine: dict[str, str]) -> tuple[str, ...]:
+    """What the refit has otherwise than the record, of machine and of decisions, in words."""
     found = [
         f"{name}: fitted on {was!r}, refitted on {machine.get(name)!r}"
         for name, was in record.machine.items()

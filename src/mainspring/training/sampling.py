@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +26,20 @@ class PastTrial:
     score: float
 
 
-def search_trial(number: int, history: Sequence[PastTrial], *, greater_is_better: bool, seed: int) -> SearchTrial:
-    """The trial that asks TPE; a candidate's first trial gets the middle of every range."""
+def search_trial(
+    number: int,
+    history: Sequence[PastTrial],
+    *,
+    greater_is_better: bool,
+    seed: int,
+    suggested: Callable[[SearchTrial], None] | None = None,
+) -> SearchTrial:
+    """The trial that asks TPE; a candidate's first trial gets the middle of every range.
+
+    Args:
+        history: of the same candidate.
+        suggested: told the trial after each suggestion.
+    """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -50,7 +62,7 @@ def search_trial(number: int, history: Sequence[PastTrial], *, greater_is_better
                     value=past.score,
                 )
             )
-        return SearchTrial(study.ask(), number)
+        return SearchTrial(study.ask(), number, suggested or _tell_nobody)
 
 
 def encode_distributions(distributions: dict[str, Any]) -> dict[str, str]:
@@ -58,6 +70,10 @@ def encode_distributions(distributions: dict[str, Any]) -> dict[str, str]:
     from optuna.distributions import distribution_to_json
 
     return {name: distribution_to_json(found) for name, found in distributions.items()}
+
+
+def _tell_nobody(trial: SearchTrial) -> None:
+    """Where nobody asks what was suggested."""
 
 
 def _middle_sampler() -> Any:

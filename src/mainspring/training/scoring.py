@@ -69,12 +69,12 @@ def score_trial(
     part: TrainingPart,
     folds: Sequence[Fold],
     *,
-    suggested: Callable[[dict[str, Any], dict[str, str]], None],
+    suggested: Callable[[SearchTrial], None],
 ) -> TrialOutcome:
     """Score what the candidate returns.
 
     Args:
-        suggested: told the parameters before anything is fitted, so that they are known of a trial that dies.
+        suggested: told the trial after each suggestion, so that its parameters are known if it dies.
 
     Raises:
         CandidateError: it returned no estimator, or one whose answers cannot be scored.
@@ -82,10 +82,15 @@ def score_trial(
     """
     metric = METRICS[order.metric]
     seeds = seed_everything(order.seed)
-    trial = search_trial(order.number, order.history, greater_is_better=metric.greater_is_better, seed=order.seed)
+    trial = search_trial(
+        order.number,
+        order.history,
+        greater_is_better=metric.greater_is_better,
+        seed=order.seed,
+        suggested=suggested,
+    )
     estimator = estimator_from(candidate, trial, order.candidate)
     params, distributions = trial.params, encode_distributions(trial.distributions)
-    suggested(params, distributions)
     settled = settle(estimator, seed=order.seed, threads=order.threads)
     if params and any(past.params == params for past in order.history):
         return TrialOutcome(params, distributions, (), {}, _plain(settled), {}, seeds, 0.0, repeated=True)

@@ -119,7 +119,7 @@ class Search:
                 if not self._running:
                     return
                 self._await_one(server, _LOOK_EVERY)
-                if self._time_is_up() and self.best() is not None:
+                if self._is_over() and self.best() is not None:
                     self._cut(server, "budget")
                     return
         except KeyboardInterrupt:
@@ -128,7 +128,7 @@ class Search:
     def _fill(self, server: TrialServer) -> None:
         while len(self._running) < self._parallelism.trials:
             number = self._next_number()
-            if self._time_is_up() or (self._budget.trials is not None and number >= self._budget.trials):
+            if self._is_over() or (self._budget.trials is not None and number >= self._budget.trials):
                 self.ended_because = "budget"
                 return
             visible = self._visible(number)
@@ -227,8 +227,13 @@ class Search:
         finished = [r for r in records if r.state is TrialState.FINISHED and r.score is not None]
         return max(finished, key=lambda r: (sign * (r.score or 0.0), -r.number), default=None)
 
-    def _time_is_up(self) -> bool:
-        return self._seconds_left() <= 0
+    def _is_over(self) -> bool:
+        """Whether time is up. Each candidate has its first trial all the same, until one of them has finished."""
+        if self._seconds_left() > 0:
+            return False
+        seen = {record.candidate for record in self._records.values()}
+        seen |= {running.order.candidate for running in self._running.values()}
+        return self.best() is not None or seen.issuperset(self._candidates)
 
     def _seconds_left(self) -> float:
         """Until the search must end, so that the final fit still falls within the budget."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from mainspring.errors import CandidateError
@@ -39,10 +39,15 @@ class Trial(Protocol):
 
 
 class SearchTrial:
-    """A trial of the search: an Optuna trial under our number."""
+    """A trial of the search: an Optuna trial under our number.
 
-    def __init__(self, inner: Any, number: int) -> None:
+    Args:
+        suggested: told the trial after each suggestion, so that the parameters are known of one that dies.
+    """
+
+    def __init__(self, inner: Any, number: int, suggested: Callable[[SearchTrial], None]) -> None:
         self._inner = inner
+        self._suggested = suggested
         self.number = number
 
     @property
@@ -56,13 +61,18 @@ class SearchTrial:
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
     ) -> float:
-        return float(self._inner.suggest_float(name, low, high, step=step, log=log))
+        value = float(self._inner.suggest_float(name, low, high, step=step, log=log))
+        self._suggested(self)
+        return value
 
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
-        return int(self._inner.suggest_int(name, low, high, step=step, log=log))
+        value = int(self._inner.suggest_int(name, low, high, step=step, log=log))
+        self._suggested(self)
+        return value
 
     def suggest_categorical(self, name: str, choices: Sequence[Choice]) -> Choice:
         chosen: Choice = self._inner.suggest_categorical(name, choices)
+        self._suggested(self)
         return chosen
 
 

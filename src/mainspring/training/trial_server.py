@@ -23,6 +23,7 @@ import msgspec
 from mainspring.errors import MainspringError, ModelFileError
 from mainspring.training.candidate_errors import explain
 from mainspring.training.forked import Send, die_with_parent, run_forked
+from mainspring.training.trial import SearchTrial
 from mainspring.training.watched import WatchedChild
 
 _LOOK_EVERY = 0.03  # seconds between two looks at the children's memory
@@ -141,6 +142,7 @@ class Server:
     def work(self, order: ChildOrder, send: Send) -> Mapping[str, Any]:
         """In the child: a trial, or the final fit."""
         from mainspring.training.final_fit import FitOrder, fit_finally
+        from mainspring.training.sampling import encode_distributions
         from mainspring.training.scoring import TrialOrder, score_trial
 
         candidate = self.model.candidates[order.order["candidate"]]
@@ -150,8 +152,8 @@ class Server:
         else:
             trial = msgspec.convert(order.order, TrialOrder)
 
-            def suggested(params: dict[str, Any], distributions: dict[str, str]) -> None:
-                send({"params": params, "distributions": distributions})
+            def suggested(asked: SearchTrial) -> None:
+                send({"params": asked.params, "distributions": encode_distributions(asked.distributions)})
 
             outcome = score_trial(trial, candidate, self.part, self.folds, suggested=suggested)
         found: Mapping[str, Any] = msgspec.to_builtins(outcome)

@@ -27,6 +27,7 @@ from mainspring.training.trial_record import TrialRecord, TrialState, error_of, 
 OnTrial = Callable[[TrialRecord, TrialRecord | None], None]
 TrialEnvironment = Callable[[int], Mapping[str, str]]
 _SERVER_DEATHS = 2
+_MARK = "search.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +181,18 @@ def _check(job: TuningJob) -> None:
 def _make_ready(job: TuningJob) -> None:
     """The training data on disk, and no trials of another search."""
     job.folder.mkdir(parents=True, exist_ok=True)
-    mark, fingerprint = job.folder / "search.json", job.fingerprint()
-    if mark.exists() and msgspec.json.decode(mark.read_bytes()) == {"search": fingerprint}:
+    if is_same_search(job):
         return
     for old in [job.folder / "tuning.json", *(job.folder / "trials").glob("*/trial.json")]:
         old.unlink(missing_ok=True)
     save_training_data(job.data, job.folder / "data")
-    write_atomic(mark, msgspec.json.encode({"search": fingerprint}), role="the search")
+    write_atomic(job.folder / _MARK, msgspec.json.encode({"search": job.fingerprint()}), role="the search")
+
+
+def is_same_search(job: TuningJob) -> bool:
+    """Whether what is on record in the job's folder came of the same code, rows and budget."""
+    mark = job.folder / _MARK
+    return mark.exists() and bool(msgspec.json.decode(mark.read_bytes()) == {"search": job.fingerprint()})
 
 
 def _run(job: TuningJob, search: Search) -> int:
