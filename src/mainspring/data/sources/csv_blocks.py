@@ -39,6 +39,15 @@ def whole_records(stream: TextFile, dialect: Dialect, name: str) -> Iterator[byt
                 where={"file": name, "row": records, "line": records + 1},
             )
     if waiting:
+        if not waiting.endswith((b"\n", b"\r")):
+            waiting += b"\n"
+        if end_of_records(waiting + b"\n") < len(waiting):
+            line = records + 1 + waiting.count(b"\n", 0, end_of_records(waiting))
+            raise SourceFormatError(
+                f"{name}: in the row that begins in line {line:,} a quote is opened and never closed",
+                cure="close it, or double a quote that is part of the text",
+                where={"file": name, "row": line - 1, "line": line},
+            )
         yield waiting
 
 

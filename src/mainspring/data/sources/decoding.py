@@ -9,7 +9,7 @@ import io
 import lzma
 import zlib
 from contextlib import suppress
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -59,13 +59,21 @@ class TextFile(io.RawIOBase):
         super().__init__()
         self._file = file
         try:
-            self._raw: Any = _unpacked(file)
+            self._disk = file.path.open("rb")
         except OSError as error:
             raise unreadable(file.name, error) from error
+        try:
+            self._begin(encoding)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, encoding: str | None) -> None:
+        file = self._file
+        self._raw: Any = _unpacked(self._disk)
         self._head = self._take(16)
         for magic, what in _FOREIGN.items():
             if self._head.startswith(magic):
-                self._raw.close()
                 raise SourceFormatError(
                     f"{file.name} is {what}, not text",
                     cure="save it as CSV, or give the file its proper ending",
@@ -109,8 +117,10 @@ class TextFile(io.RawIOBase):
 
     def close(self) -> None:
         if not self.closed:
-            with suppress(Exception):
-                self._raw.close()
+            for stream in (getattr(self, "_raw", None), self._disk):
+                with suppress(Exception):
+                    if stream is not None:
+                        stream.close()
         super().close()
 
     def _more(self, size: int) -> bytes:
@@ -154,17 +164,17 @@ class TextFile(io.RawIOBase):
             raise unreadable(self._file.name, error) from error
 
 
-def _unpacked(file: SourceFile) -> IO[bytes]:
-    raw = file.path.open("rb")
-    head = raw.peek(8)[:8]
+def _unpacked(disk: io.BufferedReader) -> Any:
+    """What the bytes on disk hold; the first of them tell whether and how they are packed."""
+    head = disk.peek(8)[:8]
     packing = next((name for magic, name in _PACKED.items() if head.startswith(magic)), None)
     if packing == "gzip":
-        return io.BufferedReader(gzip.GzipFile(fileobj=raw))
+        return io.BufferedReader(gzip.GzipFile(fileobj=disk))
     if packing == "bz2":
-        return bz2.BZ2File(raw)
+        return bz2.BZ2File(disk)
     if packing == "zstd":
-        return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")  # type: ignore[no-any-return]
-    return raw
+        return pa.CompressedInputStream(pa.PythonFile(disk, mode="r"), "zstd")
+    return disk
 
 
 def _broken(name: str) -> SourceFormatError:
