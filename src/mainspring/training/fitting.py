@@ -20,10 +20,13 @@ from mainspring.errors import (
     TrialOutOfMemory,
     TrialTimeout,
 )
+from mainspring.stores.atomic import write_atomic
 from mainspring.training.final_fit import ESTIMATOR, FitOrder, FitOutcome
 from mainspring.training.trial_client import Ended, TrialServer
-from mainspring.training.tuning import TuningJob, TuningResult, is_same_search
+from mainspring.training.trial_record import TrialRecord
+from mainspring.training.tuning_job import TuningJob, TuningResult, is_same_search
 
+WINNER = "winner.json"
 HOLDOUT = "holdout"  # the name of the holdout's answers: `holdout.npy`
 _LOOK_EVERY = 1.0
 
@@ -60,13 +63,10 @@ class FittedInfo:
     machine: dict[str, str]
 
 
-def fit_winner(
-    job: TuningJob, result: TuningResult, *, environment: Mapping[str, str] | None = None
-) -> FittedInfo:
-    """Fit the winner on all rows outside the holdout and ask it about the holdout.
+def fit_winner(job: TuningJob, result: TuningResult) -> FittedInfo:
+    """The winner fitted on all rows outside the holdout, and its answers on the holdout.
 
-    Args:
-        environment: variables for the user's code.
+    The search has left this fit behind; only where it was cut short is it done here.
 
     Raises:
         CandidateError, TrialTimeout, TrialOutOfMemory: as in a trial; the fit has a trial's limits.
@@ -79,33 +79,49 @@ def fit_winner(
             cure="start the run again",
             where={"file": job.model_file.name},
         )
-    winner = result.winner
+    kept = _kept(job, result.winner)
+    if kept is not None:
+        return kept
+    with TrialServer(
+        model_file=job.model_file,
+        model=job.model.name,
+        data=job.folder / "data",
+        threads=job.parallelism.threads,
+        folds_seed=job.folds_seed,
+        log=job.folder / "server.log",
+    ) as server:
+        return fit_with_server(server, job, result.winner, environment=throwaway_tracking(job.folder))
+
+
+def fit_with_server(
+    server: TrialServer, job: TuningJob, winner: TrialRecord, *, environment: Mapping[str, str]
+) -> FittedInfo:
+    """Have a running server fit the winner, and keep the fit in the job's folder.
+
+    Args:
+        environment: variables for the user's code.
+
+    Raises:
+        CandidateError, TrialTimeout, TrialOutOfMemory, DiskFull: see `fit_winner`.
+    """
     folder = (job.folder / "winner").resolve()
     order = FitOrder(
         number=winner.number,
         candidate=winner.candidate,
         params=winner.params,
         seed=winner.seeds["trial"],
-        threads=result.threads,
+        threads=winner.threads,
         folder=str(folder),
         frames={HOLDOUT: str((job.folder / "data" / "holdout").resolve())},
     )
-    with TrialServer(
-        model_file=job.model_file,
-        model=job.model.name,
-        data=job.folder / "data",
-        threads=result.threads,
-        folds_seed=job.folds_seed,
-        log=job.folder / "server.log",
-    ) as server:
-        outcome = fit_with(
-            server,
-            order,
-            trial_time=job.model.trial_time,
-            trial_memory=job.model.trial_memory,
-            environment=environment or {},
-        )
-    return FittedInfo(
+    outcome = fit_with(
+        server,
+        order,
+        trial_time=job.model.trial_time,
+        trial_memory=job.model.trial_memory,
+        environment=environment,
+    )
+    info = FittedInfo(
         estimator=str(folder / ESTIMATOR),
         outputs=str(folder / f"{HOLDOUT}.npy"),
         outputs_digest=outcome.digests[HOLDOUT],
@@ -115,11 +131,26 @@ def fit_winner(
         settled=outcome.settled,
         frozen=outcome.frozen,
         seeds={"model": job.model.seed, "trial": order.seed, **outcome.seeds},
-        threads=result.threads,
+        threads=winner.threads,
         seconds=outcome.fit_seconds,
         rows=int((~job.data.holdout).sum()),
         machine=describe_machine(),
     )
+    write_atomic(job.folder / WINNER, msgspec.json.encode(info), role="the winner's fit")
+    return info
+
+
+def throwaway_tracking(folder: Path) -> dict[str, str]:
+    """Where `mlflow.…` calls of the user's code go that belong to no run."""
+    return {"MLFLOW_TRACKING_URI": f"sqlite:///{folder.resolve() / 'unused-tracking.db'}"}
+
+
+def _kept(job: TuningJob, winner: TrialRecord) -> FittedInfo | None:
+    place = job.folder / WINNER
+    if not place.exists():
+        return None
+    info = msgspec.json.decode(place.read_bytes(), type=FittedInfo)
+    return info if (info.number, info.params) == (winner.number, winner.params) else None
 
 
 def fit_with(

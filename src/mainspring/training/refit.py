@@ -15,7 +15,7 @@ from mainspring.domain.release import TrainingRecord
 from mainspring.errors import NotReproduced
 from mainspring.training.dataset_files import save_frame, save_training_data
 from mainspring.training.final_fit import FitOrder
-from mainspring.training.fitting import HOLDOUT, describe_machine, fit_with
+from mainspring.training.fitting import HOLDOUT, describe_machine, fit_with, throwaway_tracking
 from mainspring.training.seeding import derive_seed
 from mainspring.training.trial_client import TrialServer
 
@@ -92,7 +92,11 @@ def refit(
         log=folder / "server.log",
     ) as server:
         outcome = fit_with(
-            server, order, trial_time=model.trial_time, trial_memory=model.trial_memory, environment={}
+            server,
+            order,
+            trial_time=model.trial_time,
+            trial_memory=model.trial_memory,
+            environment=throwaway_tracking(folder),
         )
     machine = describe_machine()
     return Refitted(

@@ -28,6 +28,7 @@ from mainspring.training.trial_record import TrialRecord, TrialState, write_reco
 _SCORED = (TrialState.FINISHED, TrialState.PRUNED)
 _LOOK_EVERY = 0.25  # seconds between two looks at the clock and the stop sign
 _STOP_LONGEST = 10.0
+_FINAL_EXTRA = 1.0  # seconds of the final fit besides the fit: the fork, the answers, the files
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,6 @@ class Search:
         self._stop = stop
         self._records: dict[int, TrialRecord] = {}
         self._running: dict[int, _Running] = {}
-        self._start_seconds = 0.0
         self._folds = 1
         self._lost = False
         self.ended_because = "budget"
@@ -109,7 +109,6 @@ class Search:
     def run(self, server: TrialServer) -> None:
         """Begin and end trials until the budget is used up, nothing is left to try, or it is to stop."""
         self._folds = server.folds
-        self._start_seconds = server.start_seconds
         try:
             while True:
                 if self._stop.is_set():
@@ -241,7 +240,7 @@ class Search:
             return float("inf")
         best = self.best()
         rows = self._folds / (self._folds - 1) if self._folds > 1 else 1.25
-        final = self._start_seconds + (1.5 * best.fit_seconds * rows if best is not None else 0.0)
+        final = _FINAL_EXTRA + (1.5 * best.fit_seconds * rows if best is not None else 0.0)
         return self._budget.seconds - min(final, self._budget.seconds / 2) - self.spent()
 
     def _await_one(self, server: TrialServer, timeout: float) -> None:

@@ -63,7 +63,6 @@ class TrialServer:
     Attributes:
         folds: into how many the training part is cut.
         candidates: the model's, as `model.py` declares them.
-        start_seconds: how long it took to be ready.
 
     Raises:
         ModelFileError: `model.py` does not load, or takes longer than two minutes to.
@@ -73,7 +72,6 @@ class TrialServer:
     def __init__(
         self, *, model_file: Path, model: str, data: Path, threads: int, folds_seed: int, log: Path
     ) -> None:
-        began = time.monotonic()
         self._log = log
         self._unread = b""
         ours, theirs = socket.socketpair()
@@ -109,7 +107,6 @@ class TrialServer:
         except BaseException:
             self.close()
             raise
-        self.start_seconds = time.monotonic() - began
         self.folds = int(ready["folds"])
         self.candidates: tuple[str, ...] = tuple(ready["candidates"])
 

@@ -4,102 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import suppress
 
 import msgspec
-import numpy as np
 
 from mainspring.clock import SYSTEM_CLOCK, Clock
-from mainspring.domain.budget import Budget
-from mainspring.domain.ids import digest_bytes, digest_json
-from mainspring.domain.model import Model
-from mainspring.errors import CandidateError, MainspringError, NoTrialFinished, TrainingStopped
+from mainspring.domain.task import metric_named
+from mainspring.errors import CandidateError, MainspringError, NoTrialFinished, TrainingError, TrainingStopped
 from mainspring.stores.atomic import write_atomic
-from mainspring.training.dataset import TrainingData
 from mainspring.training.dataset_files import save_training_data
+from mainspring.training.fitting import WINNER, fit_with_server
 from mainspring.training.search import Search
-from mainspring.training.seeding import derive_seed
-from mainspring.training.threads import Parallelism, choose_parallelism
 from mainspring.training.trial_client import TrialServer
 from mainspring.training.trial_record import TrialRecord, TrialState, error_of, read_records
+from mainspring.training.tuning_job import TuningJob, TuningResult, is_same_search, mark_search
+
+__all__ = ["TuningJob", "TuningResult", "tune"]
 
 OnTrial = Callable[[TrialRecord, TrialRecord | None], None]
 TrialEnvironment = Callable[[int], Mapping[str, str]]
 _SERVER_DEATHS = 2
-_MARK = "search.json"
-
-
-@dataclass(frozen=True, slots=True)
-class TuningJob:
-    """What to search.
-
-    Attributes:
-        folder: the run's own folder for training; trials are kept in it as they end, and a second call with the
-            same job goes on from them.
-        model_file: the project's `model.py`, loaded again in the trials' process.
-        cores: that may be used.
-        spent: seconds of the budget that the run has used before.
-    """
-
-    folder: Path
-    model_file: Path
-    model: Model
-    data: TrainingData
-    budget: Budget
-    cores: int
-    spent: float = 0.0
-
-    @property
-    def metric(self) -> str:
-        return self.model.primary_metric(self.data.task)
-
-    @property
-    def parallelism(self) -> Parallelism:
-        return choose_parallelism(self.cores, int((~self.data.holdout).sum()) * self.data.X.shape[1])
-
-    @property
-    def folds_seed(self) -> int:
-        return derive_seed(self.model.seed, "folds")
-
-    def fingerprint(self) -> str:
-        """Which search this is: trials of another one are not gone on from."""
-        return digest_json(
-            {
-                "code": digest_bytes(self.model_file.read_bytes()),
-                "rows": digest_bytes(np.ascontiguousarray(self.data.row).tobytes() + self.data.holdout.tobytes()),
-                "target": digest_bytes(np.ascontiguousarray(self.data.y).tobytes()),
-                "columns": [str(name) for name in self.data.X.columns],
-                "seed": self.model.seed,
-                "metric": self.metric,
-                "parallel": [self.parallelism.trials, self.parallelism.threads],
-                "budget": self.budget.to_dict(),
-            }
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class TuningResult:
-    """What the search found.
-
-    Attributes:
-        winner: the trial whose parameters are fitted finally.
-        trials: all of them, by number.
-        ended_because: `budget`, `stopped` (by hand) or `nothing left to try`.
-        threads, parallel: threads per trial, and trials at once.
-        seconds: of the budget used.
-        warnings: candidates that failed, in words.
-    """
-
-    winner: TrialRecord
-    trials: tuple[TrialRecord, ...]
-    metric: str
-    folds: int
-    ended_because: str
-    threads: int
-    parallel: int
-    seconds: float
-    warnings: tuple[str, ...]
 
 
 def tune(
@@ -111,6 +35,8 @@ def tune(
     clock: Clock = SYSTEM_CLOCK,
 ) -> TuningResult:
     """Search until the budget is used up.
+
+    The winner is fitted finally by the same process, which is warm; `fitting.fit_winner` gives that fit.
 
     A budget in trials is exact, and repeats: the same job gives the same trials, also when it was killed in
     between. A budget in seconds holds back the time of the final fit. A `KeyboardInterrupt`, or `stop` being set,
@@ -148,7 +74,7 @@ def tune(
     search.take_over(kept)
     if finished.exists():
         return msgspec.json.decode(finished.read_bytes(), type=TuningResult)
-    folds = _run(job, search)
+    folds = _run(job, search, trial_environment or _no_environment)
     winner = search.best()
     if winner is None:
         raise _nothing(search)
@@ -168,8 +94,6 @@ def tune(
 
 
 def _check(job: TuningJob) -> None:
-    from mainspring.domain.task import metric_named
-
     metric_named(job.metric, job.data.task)
     if not job.model.candidates:
         raise CandidateError(
@@ -183,20 +107,14 @@ def _make_ready(job: TuningJob) -> None:
     job.folder.mkdir(parents=True, exist_ok=True)
     if is_same_search(job):
         return
-    for old in [job.folder / "tuning.json", *(job.folder / "trials").glob("*/trial.json")]:
+    for old in [job.folder / "tuning.json", job.folder / WINNER, *(job.folder / "trials").glob("*/trial.json")]:
         old.unlink(missing_ok=True)
     save_training_data(job.data, job.folder / "data")
-    write_atomic(job.folder / _MARK, msgspec.json.encode({"search": job.fingerprint()}), role="the search")
+    mark_search(job)
 
 
-def is_same_search(job: TuningJob) -> bool:
-    """Whether what is on record in the job's folder came of the same code, rows and budget."""
-    mark = job.folder / _MARK
-    return mark.exists() and bool(msgspec.json.decode(mark.read_bytes()) == {"search": job.fingerprint()})
-
-
-def _run(job: TuningJob, search: Search) -> int:
-    """Search with a server, and with a new one where the system ended it, as lack of memory may."""
+def _run(job: TuningJob, search: Search, trial_environment: TrialEnvironment) -> int:
+    """Search and fit with a server, and with a new one where the system ended it, as lack of memory may."""
     for death in range(_SERVER_DEATHS + 1):
         try:
             with TrialServer(
@@ -208,6 +126,9 @@ def _run(job: TuningJob, search: Search) -> int:
                 log=job.folder / "server.log",
             ) as server:
                 search.run(server)
+                if (winner := search.best()) is not None:
+                    with suppress(TrainingError):  # `fit_winner` fits again, and raises what is wrong
+                        fit_with_server(server, job, winner, environment=trial_environment(winner.number))
                 return server.folds
         except KeyboardInterrupt:
             search.stopped()
