@@ -1,9 +1,12 @@
 """Fixtures that every test may use."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+
+from mainspring.testing.shop import make_shop
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +16,27 @@ def real_data() -> Path:
     if not place or not Path(place).is_dir():
         pytest.skip("needs the real data sets: set MAINSPRING_TEST_DATA to their folder")
     return Path(place)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A small project that was never run."""
+    return make_shop(tmp_path / "shop")
+
+
+@pytest.fixture(scope="session")
+def _first_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from mainspring.domain.budget import Budget
+    from mainspring.loop.lifecycle import run
+    from mainspring.project import load_project
+
+    folder = make_shop(tmp_path_factory.mktemp("released") / "shop")
+    outcome = run(load_project(folder, {}), budget=Budget(trials=2))
+    assert outcome.manifest is not None, outcome.error
+    return folder
+
+
+@pytest.fixture
+def released_shop(_first_release: Path, tmp_path: Path) -> Path:
+    """The small project after its first run, with the champion `shop@1`; a copy of the test's own."""
+    return Path(shutil.copytree(_first_release, tmp_path / "shop"))

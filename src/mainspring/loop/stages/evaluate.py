@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def run(context: RunContext) -> str:
     """Write the evaluation."""
-    from mainspring.loop.champion import champion_answers
+    from mainspring.loop.answers import champion_answers
     from mainspring.training.evaluation import evaluate
     from mainspring.training.fitting import FittedInfo
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mainspring.errors import ModelFileError
 from mainspring.loop.context import RunContext
 from mainspring.project import SCHEMA_FILE
 from mainspring.settings import FILE_NAME
@@ -55,7 +56,7 @@ def run(context: RunContext) -> str:
         metrics=evaluation.metrics,
         naive=evaluation.naive,
         verdicts=context.load("verdicts.json", tuple[Verdict, ...]),
-        code={str(place): (context.project.root / place).read_bytes() for place in context.project.source_files},
+        code=_code(context),
         settings={name: (context.project.root / name).read_bytes() for name in (FILE_NAME, SCHEMA_FILE)},
         facts=_facts(context, evaluation, estimator),
         parent=context.load("parent.json", str | None),
@@ -71,6 +72,25 @@ def run(context: RunContext) -> str:
     )
     context.note(release=number)
     return f"{manifest.ref}, {manifest.runtime.kind}: {manifest.runtime.reason}"
+
+
+def _code(context: RunContext) -> dict[str, bytes]:
+    """The code that this run was made with, from the first trial to here.
+
+    Raises:
+        ModelFileError: it was edited meanwhile, so nobody could say which code the release is of.
+    """
+    from mainspring.release.sealing import code_digest
+
+    project = context.project
+    code = {str(place): (project.root / place).read_bytes() for place in project.source_files}
+    if code_digest(code) != project.code_digest:
+        raise ModelFileError(
+            "the project's code was edited while the run went on",
+            cure="start the run again; it takes the code as it is now",
+            where={"file": ", ".join(code)},
+        )
+    return code
 
 
 def _unpickled(place: Path) -> Any:

@@ -1,4 +1,4 @@
-"""What the present champion answers on a challenger's holdout."""
+"""What a release answers on a holdout, so that two can be compared on the same rows."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mainspring.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
-class ChampionAnswers:
+class Answers:
     """On the h rows of the holdout.
 
     Attributes:
-        outputs: [h, k] in the order of the challenger's classes.
-        unseen: bool [h], the rows that the champion did not learn from either; none where it cannot answer, and
-            `note` says why: then nothing can be compared, and a gate that wants to does not pass.
+        outputs: [h, k] in the order of the holdout's classes.
+        unseen: bool [h], the rows that the release did not learn from; none where it cannot answer, and `note`
+            says why: then nothing can be compared, and a gate that wants to does not pass.
     """
 
     ref: ReleaseRef
@@ -31,9 +31,7 @@ class ChampionAnswers:
     note: str = ""
 
 
-def champion_answers(
-    workspace: Workspace, model: str, rows: pl.DataFrame, data: TrainingData
-) -> ChampionAnswers | None:
+def champion_answers(workspace: Workspace, model: str, rows: pl.DataFrame, data: TrainingData) -> Answers | None:
     """Ask the champion, as it would serve; `None` where there is none.
 
     Args:
@@ -41,24 +39,20 @@ def champion_answers(
         data: the challenger's training data of these rows.
     """
     route = workspace.records.routes().of(model)
-    if route is None:
-        return None
-    ref = ReleaseRef(model, route.champion)
+    return None if route is None else answers_of(workspace, ReleaseRef(model, route.champion), rows, data)
+
+
+def answers_of(workspace: Workspace, ref: ReleaseRef, rows: pl.DataFrame, data: TrainingData) -> Answers:
+    """Ask a release, as it would serve, about the holdout of some training data."""
     held = data.row[data.holdout]
-    nothing = np.zeros((len(held), len(data.classes) or 1)), np.zeros(len(held), dtype=np.bool_)
     try:
-        opened = workspace.open_release(workspace.catalogue.find(ref))
+        with workspace.open_release(workspace.catalogue.find(ref)) as opened:
+            order = _class_order(opened.manifest, data)
+            outputs = opened.runtime.predict_frame(rows[held])
+            return Answers(ref, outputs[:, order], _unseen(opened.manifest, rows, held))
     except MainspringError as error:
-        return ChampionAnswers(ref, *nothing, f"{ref} cannot be opened: {error.message}")
-    try:
-        order = _class_order(opened.manifest, data)
-        holdout = rows[held]
-        outputs = opened.runtime.predict_frame(holdout)
-        return ChampionAnswers(ref, outputs[:, order], _unseen(opened.manifest, rows, held))
-    except MainspringError as error:
-        return ChampionAnswers(ref, *nothing, f"{ref} cannot answer these rows: {error.message}")
-    finally:
-        opened.close()
+        nothing = np.zeros((len(held), len(data.classes) or 1)), np.zeros(len(held), dtype=np.bool_)
+        return Answers(ref, *nothing, f"{ref} cannot answer these rows: {error.message}")
 
 
 def _class_order(manifest: Manifest, data: TrainingData) -> list[int]:
@@ -69,7 +63,7 @@ def _class_order(manifest: Manifest, data: TrainingData) -> list[int]:
 
 
 def _unseen(manifest: Manifest, rows: pl.DataFrame, held: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """The rows that the champion's own rule holds out: it learnt from none of them, whenever they came."""
+    """The rows that the release's own rule holds out: it learnt from none of them, whenever they came."""
     if manifest.training is None:  # adopted: nobody knows what it learnt from
         return np.zeros(len(held), dtype=np.bool_)
     content = rows.drop([name for name in rows.columns if name.startswith("__")])
