@@ -182,4 +182,6 @@ def as_text(raw: pl.Series) -> pl.Series:
         return wrapped.str.slice(5).str.head(-1).set(raw.is_null(), None).rename(raw.name)
     if raw.dtype == pl.Datetime or raw.dtype == pl.Date:
         return _instants(raw).dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")
+    if raw.dtype == pl.Duration:
+        return raw.dt.to_string("iso")
     return raw.cast(pl.String)

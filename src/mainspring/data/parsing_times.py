@@ -57,20 +57,19 @@ def _epochs(text: pl.Series, per_unit: int) -> pl.Series:
 
 def _iso(text: pl.Series) -> pl.Series:
     values = pl.Series(text.name, [None], dtype=INSTANT).new_from_index(0, text.len())
-    for form in _ISO:
-        left = values.is_null() & text.is_not_null()
-        if not left.any():
-            return values
-        values = values.zip_with(~left, _utc(text.str.to_datetime(form, time_unit="us", strict=False)))
     # Polars takes a year of fewer than four digits, ISO 8601 does not.
-    values = values.set((text.str.head(5).str.contains(r"^\d{4}-") == False).fill_null(value=False), None)  # noqa: E712
+    usual = text.set(~text.str.contains(r"^\d{4}-").fill_null(value=False), None)
+    for form in _ISO:
+        left = values.is_null() & usual.is_not_null()
+        if not left.any():
+            break
+        values = values.zip_with(~left, _utc(usual.str.to_datetime(form, time_unit="us", strict=False)))
     return _by_python(text, values, datetime.fromisoformat)
 
 
 def _in_format(text: pl.Series, form: str) -> pl.Series:
     if "%Y" in form:  # Polars takes the year 24 for %Y, Python does not
-        short = (text.str.contains(r"(^|\D)\d{4}(\D|$)|\d{8}") == False).fill_null(value=False)  # noqa: E712
-        text = text.set(short, None)
+        text = text.set(~text.str.contains(r"(^|\D)\d{4}(\D|$)|\d{8}").fill_null(value=False), None)
     try:
         values = _utc(text.str.to_datetime(form.replace(".%f", "%.f"), time_unit="us", strict=False))
     except pl.exceptions.PolarsError:  # a directive of Python's that Polars does not know
