@@ -10,6 +10,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor, make_column_selector, make_column_transformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
+    BaggingClassifier,
     ExtraTreesClassifier,
     ExtraTreesRegressor,
     GradientBoostingClassifier,
@@ -18,6 +19,10 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
 )
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, VarianceThreshold
@@ -213,6 +218,69 @@ ESTIMATORS = {
     ),
     "scaled target": (
         lambda: TransformedTargetRegressor(make_pipeline(scaled(), Ridge()), transformer=StandardScaler()),
+        REGRESSION,
+    ),
+    "calibrated": (
+        lambda: CalibratedClassifierCV(make_pipeline(scaled(), LogisticRegression()), cv=2),
+        BINARY,
+    ),
+    "calibrated trees": (
+        lambda: CalibratedClassifierCV(
+            make_pipeline(ordinal(), HistGradientBoostingClassifier(max_iter=5)), method="isotonic", cv=2
+        ),
+        MULTICLASS,
+    ),
+    "calibrated lgbm": (
+        lambda: make_pipeline(
+            ordinal(), CalibratedClassifierCV(LGBMClassifier(n_estimators=5, verbose=-1), method="isotonic", cv=2)
+        ),
+        BINARY,
+    ),
+    "voting": (
+        lambda: VotingClassifier(
+            [
+                ("line", make_pipeline(scaled(), LogisticRegression())),
+                ("trees", make_pipeline(ordinal(), HistGradientBoostingClassifier(max_iter=5))),
+            ],
+            voting="soft",
+            weights=[1, 2.5],
+        ),
+        MULTICLASS,
+    ),
+    "voting regression": (
+        lambda: VotingRegressor(
+            [
+                ("line", make_pipeline(scaled(), Ridge())),
+                ("trees", make_pipeline(ordinal(), LGBMRegressor(n_estimators=5, verbose=-1))),
+            ]
+        ),
+        REGRESSION,
+    ),
+    "bagging": (
+        lambda: make_pipeline(
+            ordinal(), BaggingClassifier(DecisionTreeClassifier(max_depth=4), 4, max_features=0.6, random_state=0)
+        ),
+        BINARY,
+    ),
+    "stacking": (
+        lambda: make_pipeline(
+            filled(),
+            StackingClassifier(
+                [("tree", DecisionTreeClassifier(max_depth=4)), ("forest", RandomForestClassifier(4))],
+                LogisticRegression(),
+                cv=2,
+                passthrough=True,
+            ),
+        ),
+        BINARY,
+    ),
+    "stacking regression": (
+        lambda: make_pipeline(
+            filled(),
+            StackingRegressor(
+                [("tree", DecisionTreeRegressor(max_depth=4)), ("forest", RandomForestRegressor(4))], cv=2
+            ),
+        ),
         REGRESSION,
     ),
     "target in a pipeline": (
@@ -484,11 +552,3 @@ def test_numbers_alone_without_a_pipeline() -> None:
         estimator_frame(frame, fields), target(rows(), REGRESSION)
     )
     assert compile_estimator(model, fields, OutputSpec(REGRESSION)).vocabularies == {}
-
-
-def test_calibrated_classifiers_agree_or_say_why(fit_and_compare: Check) -> None:
-    try:
-        _, parity = fit_and_compare(CalibratedClassifierCV(make_pipeline(scaled(), LogisticRegression())), BINARY)
-    except NotCompilable:
-        return
-    assert parity.holds, parity

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+import mainspring.release.compile.calibration
 import mainspring.release.compile.composition
 import mainspring.release.compile.dummy
 import mainspring.release.compile.encoders
+import mainspring.release.compile.ensembles
 import mainspring.release.compile.expansion
 import mainspring.release.compile.forests
 import mainspring.release.compile.hist_gradient_boosting

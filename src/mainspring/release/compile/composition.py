@@ -1,5 +1,6 @@
 """Pipelines and column transformers: what puts other steps together."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -17,16 +18,20 @@ from mainspring.release.compile.table import Compilation, Table
 
 @transformer("sklearn.Pipeline")
 def _pipeline_transformer(compilation: Compilation, pipeline: Any, table: Table) -> Table:
-    for _, step in pipeline.steps:
-        table = _step(compilation, step, table)
-    return table
+    return convert_steps(compilation, pipeline.steps, table)
 
 
 @predictor("sklearn.Pipeline")
 def _pipeline_predictor(compilation: Compilation, pipeline: Any, table: Table) -> Prediction:
-    for _, step in pipeline.steps[:-1]:
-        table = _step(compilation, step, table)
+    table = convert_steps(compilation, pipeline.steps[:-1], table)
     return convert_predictor(compilation, pipeline.steps[-1][1], table)
+
+
+def convert_steps(compilation: Compilation, steps: Iterable[tuple[str, Any]], table: Table) -> Table:
+    """The columns after the named transformers, one after the other."""
+    for _, step in steps:
+        table = _step(compilation, step, table)
+    return table
 
 
 @transformer("sklearn.ColumnTransformer")

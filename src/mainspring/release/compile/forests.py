@@ -34,7 +34,7 @@ def _forest_regressor(compilation: Compilation, model: Any, table: Table) -> Pre
 
 @predictor("sklearn.GradientBoostingClassifier")
 def _boosting_classifier(compilation: Compilation, model: Any, table: Table) -> Prediction:
-    raw = _boosted(compilation, model, table)
+    raw = boosted_scores(compilation, model, table)
     classes = tuple(model.classes_)
     if len(classes) > 2:
         return Prediction(softmax(compilation, raw), classes)
@@ -45,7 +45,7 @@ def _boosting_classifier(compilation: Compilation, model: Any, table: Table) -> 
 
 @predictor("sklearn.GradientBoostingRegressor")
 def _boosting_regressor(compilation: Compilation, model: Any, table: Table) -> Prediction:
-    return Prediction(_boosted(compilation, model, table))
+    return Prediction(boosted_scores(compilation, model, table))
 
 
 def _shares(compilation: Compilation, models: Sequence[Any], classes: tuple[int, ...], table: Table) -> Prediction:
@@ -71,7 +71,8 @@ def _means(compilation: Compilation, models: Sequence[Any], table: Table) -> str
     return _divided(compilation, tree_sums(compilation, table, trees, float32=True), len(models))
 
 
-def _boosted(compilation: Compilation, model: Any, table: Table) -> str:
+def boosted_scores(compilation: Compilation, model: Any, table: Table) -> str:
+    """[rows, trees of a stage]: the start and the sums of the leaves."""
     start = model.init_
     if not isinstance(start, str) and not type(start).__name__.startswith("Dummy"):
         raise NotCompilable(

@@ -13,7 +13,7 @@ from mainspring.release.compile.trees import Trees, tree_sums
 
 @predictor("sklearn.HistGradientBoostingClassifier")
 def _classifier(compilation: Compilation, model: Any, table: Table) -> Prediction:
-    raw = _raw(compilation, model, table)
+    raw = raw_scores(compilation, model, table)
     if model.n_trees_per_iteration_ == 1:
         return Prediction(binary_probabilities(compilation, raw), tuple(model.classes_))
     return Prediction(softmax(compilation, raw), tuple(model.classes_))
@@ -21,7 +21,7 @@ def _classifier(compilation: Compilation, model: Any, table: Table) -> Predictio
 
 @predictor("sklearn.HistGradientBoostingRegressor")
 def _regressor(compilation: Compilation, model: Any, table: Table) -> Prediction:
-    raw = _raw(compilation, model, table)
+    raw = raw_scores(compilation, model, table)
     link = type(model._loss.link).__name__
     if link == "IdentityLink":
         return Prediction(raw)
@@ -30,7 +30,8 @@ def _regressor(compilation: Compilation, model: Any, table: Table) -> Prediction
     raise NotCompilable(f"the link {link} of {type(model).__name__} has no compiled form")
 
 
-def _raw(compilation: Compilation, model: Any, table: Table) -> str:
+def raw_scores(compilation: Compilation, model: Any, table: Table) -> str:
+    """[rows, trees of an iteration]: the sums of the leaves."""
     # With categorical features it encodes them by a column transformer of its own.
     if model._preprocessor is not None:
         table = convert_transformer(compilation, model._preprocessor, table)

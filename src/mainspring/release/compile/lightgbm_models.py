@@ -75,6 +75,11 @@ class _Tree:
         return (self.decision >> 2) & 3
 
 
+def raw_scores(compilation: Compilation, model: Any, table: Table) -> str:
+    """[rows, targets]: the sums of the trees, which are the decision values too."""
+    return _raw(compilation, model, table)[0]
+
+
 def _raw(compilation: Compilation, model: Any, table: Table) -> tuple[str, list[str]]:
     """The sums of the trees, [rows, targets], and the words of the objective."""
     # Without a number, this is what `predict` uses too: the best iteration after early stopping, else all.

@@ -35,12 +35,12 @@ from mainspring.release.compile.table import Compilation, Table
     "sklearn.LinearSVR",
 )
 def _regression(compilation: Compilation, model: Any, table: Table) -> Prediction:
-    return Prediction(_scores(compilation, model, table))
+    return Prediction(linear_scores(compilation, model, table))
 
 
 @predictor("sklearn.PoissonRegressor", "sklearn.GammaRegressor", "sklearn.TweedieRegressor")
 def _generalised(compilation: Compilation, model: Any, table: Table) -> Prediction:
-    scores = _scores(compilation, model, table)
+    scores = linear_scores(compilation, model, table)
     link = type(model._base_loss.link).__name__
     if link == "IdentityLink":
         return Prediction(scores)
@@ -52,7 +52,7 @@ def _generalised(compilation: Compilation, model: Any, table: Table) -> Predicti
 @predictor("sklearn.LogisticRegression", "sklearn.LogisticRegressionCV")
 def _logistic(compilation: Compilation, model: Any, table: Table) -> Prediction:
     classes = tuple(model.classes_)
-    scores = _scores(compilation, model, table)
+    scores = linear_scores(compilation, model, table)
     if getattr(model, "multi_class", "auto") in ("ovr", "multinomial"):
         raise NotCompilable("LogisticRegression(multi_class=…) has no compiled form", cure="leave multi_class out")
     if len(classes) == 2:
@@ -65,7 +65,7 @@ def _logistic(compilation: Compilation, model: Any, table: Table) -> Prediction:
 @predictor("sklearn.SGDClassifier")
 def _sgd(compilation: Compilation, model: Any, table: Table) -> Prediction:
     classes = tuple(model.classes_)
-    scores = _scores(compilation, model, table)
+    scores = linear_scores(compilation, model, table)
     if model.loss == "log_loss":
         if len(classes) == 2:
             return Prediction(binary_probabilities(compilation, scores), classes)
@@ -83,10 +83,12 @@ def _sgd(compilation: Compilation, model: Any, table: Table) -> Prediction:
     "sklearn.PassiveAggressiveClassifier",
 )
 def _labels_only(compilation: Compilation, model: Any, table: Table) -> Prediction:
-    return Prediction(one_hot_of_scores(compilation, _scores(compilation, model, table)), tuple(model.classes_))
+    return Prediction(
+        one_hot_of_scores(compilation, linear_scores(compilation, model, table)), tuple(model.classes_)
+    )
 
 
-def _scores(compilation: Compilation, model: Any, table: Table) -> str:
+def linear_scores(compilation: Compilation, model: Any, table: Table) -> str:
     """[rows, outputs]: the matrix product and the intercept."""
     graph = compilation.graph
     weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64)).T
