@@ -57,7 +57,7 @@ lint: .venv/.ready ## Style, types and the direction of imports
 	@$(BIN)/lint-imports --no-cache
 
 test: .venv/.ready ## All checks and all tests but the long ones
-	@.ci/system-packages optional postgresql
+	@.ci/system-packages optional curl postgresql
 	@$(MAKE) --no-print-directory lint
 	@PATH="$$PATH:$$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1)" \
 		$(BIN)/python -m pytest -n 2 -m "not soak" $(PYTEST_ARGS)
