@@ -1,12 +1,13 @@
 """Rows of every kind, and what every test of the compiler does with an estimator."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from threadpoolctl import threadpool_limits
 
 from mainspring.data.estimator_frame import estimator_frame
 from mainspring.domain.release import InputField, OutputSpec
@@ -74,6 +75,13 @@ def target(frame: pl.DataFrame, task: Task, seed: int = 0) -> np.ndarray:
 def output(task: Task) -> OutputSpec:
     labels = {Task.BINARY: ("no", "yes"), Task.MULTICLASS: ("a", "b", "c"), Task.REGRESSION: ()}[task]
     return OutputSpec(task, labels)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small fits are slower on several threads, above all where other processes want the cores too."""
+    with threadpool_limits(1):
+        yield
 
 
 Check = Callable[[Any, Task], tuple[Compiled, Parity]]
