@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _SLICES = 2
 _SLICE_VALUES = range(2, 9)
+# Model's default. Two equally good models must pass the champion gate on so many rows, and half the width of the
+# paired interval falls with the root of their number.
+_HOLDOUT = 0.2
 
 
 def make_plan(found: "Inference", name: str, environ: Mapping[str, str]) -> Plan:
@@ -81,19 +84,23 @@ def _target_facts(
     )
     if task is Task.REGRESSION:
         rows, mean, deviation = _moments(values)
-        margin = _round(0.01 * deviation)
+        share = max(0.01, 0.5 / math.sqrt(max(1.0, _HOLDOUT * rows)))
         note = f"{rows:,} values, mean {number(mean)}, standard deviation {number(deviation)}"
-        return note, None, margin, "1 % of the target's standard deviation"
+        return note, None, _round(share * deviation), f"{share:.1%} of the target's standard deviation"
     counts = _counts(values)
     total = sum(counts.values())
     shares = ", ".join(f"{label} {count / total:.1%}" for label, count in counts.most_common(8))
     more = f" and {len(counts) - 8} more" if len(counts) > 8 else ""
     if task is Task.BINARY:
         positive = found.positive or min(sorted(counts), key=lambda label: counts[label])
-        return f"{shares}; {positive} counts as positive", positive, 0.005, "half a point of ROC AUC"
+        rarer = _HOLDOUT * min(counts.values())
+        margin = max(0.005, _round(0.2 / math.sqrt(max(1.0, rarer))))
+        note = f"{shares}; {positive} counts as positive"
+        return note, positive, margin, f"what {rarer:,.0f} held-out rows of the rarer class can just tell"
     entropy = -sum(c / total * math.log(c / total) for c in counts.values() if c)
-    margin = _round(0.01 * entropy)
-    return f"{len(counts)} classes: {shares}{more}", None, margin, "1 % of the naive predictor's log loss"
+    share = max(0.01, 0.5 / math.sqrt(max(1.0, _HOLDOUT * total)))
+    reason = f"{share:.1%} of the naive predictor's log loss"
+    return f"{len(counts)} classes: {shares}{more}", None, _round(share * entropy), reason
 
 
 def _counts(parts: "Iterable[pl.Series]") -> Counter[str]:
