@@ -42,7 +42,7 @@ def test_init_writes_a_project_that_loads_and_tells_what_it_guessed(folder, capf
     assert model.source.time == "when"
     assert model.positive == "y"
     assert list(model.features) == ["age", "town"]
-    assert [str(gate) for gate in model.gates][0] == "roc_auc better than naive"
+    assert str(model.gates[0]) == "roc_auc better than naive"
     assert read_schema(project.schema_path).names == ("id", "when", "age", "town", "bought")
     assert tomllib.loads((folder / "shop/mainspring.toml").read_text())["name"] == "shop"
 
@@ -151,7 +151,7 @@ def test_whatever_stands_in_the_data_a_project_is_valid_or_refused(tmp_path_fact
         assert not (folder / "p").exists()
         return
     tree = ast.parse((folder / "p/model.py").read_text(encoding="utf-8"))
-    assert [n.name for n in tree.body if isinstance(n, ast.FunctionDef)][0] == "coded"
+    assert {n.name for n in tree.body if isinstance(n, ast.FunctionDef)} >= {"coded", "lightgbm"}
     schema = read_schema(folder / "p/schema.toml")
     model = load_project(folder / "p", {}).model
     assert model.target in schema

@@ -5,13 +5,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mainspring.cli.output import Output
 from mainspring.cli.session import Session
-from mainspring.errors import MainspringError, UsageError
+from mainspring.domain.model import Model
+from mainspring.domain.source import Source
+from mainspring.domain.task import Task
+from mainspring.errors import DeclarationError, MainspringError, UsageError
 
 if TYPE_CHECKING:
     from mainspring.cli.init_templates import Plan
@@ -52,7 +55,6 @@ def init(
         _refuse_to_overwrite(folder, force)
 
     from mainspring.data.inference import infer
-    from mainspring.domain.source import Source
 
     given = Source(data[0] if len(data) == 1 else tuple(data), query=query)
     found = infer(given, Path(), target=target, key=key, time=time, task=chosen_task, environ=session.environ)
@@ -64,9 +66,7 @@ def init(
     _tell(output, folder, plan, found, written)
 
 
-def _task(text: str | None) -> Any:
-    from mainspring.domain.task import Task
-
+def _task(text: str | None) -> Task | None:
     if text is not None and text not in list(Task):
         raise UsageError(f"--task {text} is not known", cure=f"use one of: {', '.join(Task)}")
     return None if text is None else Task(text)
@@ -86,7 +86,10 @@ def _refuse_to_overwrite(folder: Path, force: bool) -> None:
 
 def _model_name(name: str | None, folder: Path, data: Sequence[str]) -> str:
     if name is not None:
-        return name  # the declaration judges it
+        try:
+            return Model(name, Source("any"), "any").name  # the declaration judges it
+        except DeclarationError as error:
+            raise UsageError(f"--name {name!r} is no good name", cure=error.cure) from error
     for text in (folder.resolve().name, Path(data[0].rpartition("://")[2]).name.partition(".")[0]):
         slug = re.sub(r"[^a-z0-9_-]+", "_", text.lower()).strip("_-")
         if slug and slug[0].isalpha() and slug.isascii():
