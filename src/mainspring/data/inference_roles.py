@@ -155,7 +155,11 @@ def target_candidates(
     found: list[tuple[float, str, str]] = []
     for place, column in enumerate(schema):
         series = frame.get_column(column.name).drop_nulls()
-        if column.name in (key, time) or column.kind in (Kind.ID, Kind.TIME, Kind.IMAGE, Kind.TEXT):
+        if (
+            not series.len()
+            or column.name in (key, time)
+            or column.kind in (Kind.ID, Kind.TIME, Kind.IMAGE, Kind.TEXT)
+        ):
             continue
         try:
             task, why = find_task(series, column.kind, None)

@@ -27,7 +27,7 @@ class Sample:
     Attributes:
         source: with the read options that were found filled in where they are not the usual ones.
         frame: text, or values with types of their own (Parquet, Delta).
-        strings: columns of text that held strings by their own type (JSON, SQL).
+        strings: columns of text that held strings by their own type.
         parts: the name and the number of rows of each part, to find a row again.
         complete: whether these are all the rows of the source.
         decimal: the character before the fraction of a number.
@@ -83,10 +83,12 @@ def _head(part: Part, most_rows: int, most_bytes: int, strings: set[str]) -> tup
     frames: list[pl.DataFrame] = []
     rows = size = 0
     for batch in part.batches(min(_BATCH, most_rows)):
-        if rows >= most_rows or size >= most_bytes:
+        if frames and (rows >= most_rows or size >= most_bytes):
             return _joined(frames, [part.name]), True
         frames.append(batch.frame)
         strings |= batch.strings
+        if part.typed:  # a text stored as a text is one, whatever it looks like
+            strings |= {name for name, dtype in batch.frame.schema.items() if dtype == pl.String}
         rows += batch.frame.height
         size += int(batch.frame.estimated_size())
     return _joined(frames, [part.name]), False

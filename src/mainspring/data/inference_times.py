@@ -98,6 +98,8 @@ def _local(texts: pl.Series, found: list[re.Match[str]]) -> TimeFormat | None:
 
 
 def _by_order(texts: pl.Series, day_first: str, month_first: str, mark: str) -> tuple[bool, str]:
+    if mark == ".":
+        return True, "nobody writes the month first with dots"
     days, months = (parse_times(texts, form) for form in (day_first, month_first))
     rising = (days.is_sorted(), months.is_sorted())
     if rising[0] != rising[1]:
