@@ -16,8 +16,9 @@ if TYPE_CHECKING:  # gateway workers have no polars
 class Runtime(Protocol):
     """Answers rows with the release's outputs: probabilities by class, or one value.
 
-    Law: safe to call from several threads; the same rows give the same answers, whatever the batch they come in;
-    the answers are those of the original estimator within the release's tolerance.
+    Law: safe to call from several threads; the answers are those of the original estimator within the release's
+    tolerance, whatever the batch they come in (a row alone may differ from the same row among others in the last
+    place, where vector instructions round otherwise).
     """
 
     def predict_rows(self, rows: Sequence[Mapping[str, object]]) -> npt.NDArray[np.float64]:
