@@ -20,6 +20,7 @@ from mainspring.errors import MainspringError
 from mainspring.release.compile.compiler import Compiled
 from mainspring.release.parity_rows import Rows, every_kind_of_row
 from mainspring.release.runtimes.onnx import OnnxRuntime
+from mainspring.release.wire import to_wire
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,7 @@ class Parity:
         max_difference: the greatest |original - compiled| / max(1, |original|); infinite if one is no number.
         rows: how many rows were compared.
         refused: how many made-up rows the original refused (an extreme value, most often); they are not compared.
-        worst: the row of the greatest difference, field → value as in the frame; None where nothing was compared.
+        worst: the row of the greatest difference, as a wire row; None where nothing was compared.
         reason: in words, for the release's manifest and for the terminal.
     """
 
@@ -101,7 +102,7 @@ def _compare(
             place = int(differences.argmax())
             if worst is None or differences[place] > greatest:
                 greatest = float(differences[place])
-                worst, worst_kind = part.frame.row(place, named=True), part.kind_of(place)
+                worst, worst_kind = to_wire(part.frame[place], compiled.fields)[0], part.kind_of(place)
     if not compared:
         return Parity(False, float("inf"), 0, refused, None, "the original refused every row")
     if greatest <= tolerance:

@@ -46,7 +46,7 @@ def _merged(compilation: Compilation, estimator: Any, model: Any, matrix: str) -
     if single:
         raise NotCompilable(f"{type(estimator).__name__} could only be compiled with {', '.join(sorted(single))}")
     wanted = _answer(estimator, model)
-    prefix = f"s{len(compilation.graph._nodes)}_"
+    prefix = compilation.graph.fresh_prefix()
     names = {model.graph.input[0].name: matrix}
 
     def renamed(name: str) -> str:

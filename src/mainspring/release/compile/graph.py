@@ -72,6 +72,10 @@ class Graph:
     def width_of(self, tensor: str) -> int:
         return self._widths[tensor]
 
+    def fresh_prefix(self) -> str:
+        """A beginning of names that no tensor of the graph has yet."""
+        return f"m{len(self._nodes)}_"
+
     def merge(self, nodes: list[Any], initializers: list[Any]) -> None:
         """Take over the nodes and constants of another graph, whose names are already made unique."""
         for part in (*nodes, *initializers):
