@@ -57,23 +57,26 @@ def _mirror(session: Session, workspace: "Workspace", record: Any) -> None:
         session.output.note(f"MLflow's registry was not told: {error}")
 
 
+ROLLED_BACK = "rolled back"
+
+
 def previous_champion(audit: Sequence[Mapping[str, Any]]) -> int | None:
     """The release that was champion before the present one, read from the audit (newest first).
 
-    A step back undoes a step forward, so that two rollbacks lead two champions back.
+    A rollback undoes a promotion, so that two of them lead two champions back, and never to one that was left.
 
     Examples:
-        >>> changes = [{"alias": "champion", "after": n} for n in (1, 2, 3, 2)]
-        >>> previous_champion(changes[::-1])
+        >>> changes = [(1, ""), (2, ""), (3, ""), (2, ROLLED_BACK)]
+        >>> audit = [{"alias": "champion", "after": n, "reason": why} for n, why in reversed(changes)]
+        >>> previous_champion(audit)
         1
     """
     stack: list[int] = []
     for change in reversed(audit):
-        after = change["after"]
-        if change["alias"] != "champion" or after is None:
+        if change["alias"] != "champion" or change["after"] is None:
             continue
-        if len(stack) > 1 and stack[-2] == after:
+        if change["reason"].startswith(ROLLED_BACK) and len(stack) > 1 and stack[-2] == change["after"]:
             stack.pop()
         else:
-            stack.append(after)
+            stack.append(change["after"])
     return stack[-2] if len(stack) > 1 else None

@@ -95,6 +95,8 @@ def gateway(project: Path, environ: Mapping[str, str], clock: Clock, *, token: s
     finally:
         _end(process)
         listener.join(_PATIENCE)
+        if process.stderr is not None:
+            process.stderr.close()
 
 
 def _address(process: "subprocess.Popen[bytes]", said: list[bytes]) -> str:
