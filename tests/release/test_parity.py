@@ -187,7 +187,7 @@ def test_a_liar_about_unseen_values_is_caught(monkeypatch: pytest.MonkeyPatch) -
     def lying(estimator: Any, table: Any, outputs: Any) -> Any:
         answers = honest(estimator, table, outputs)
         for answer in answers:
-            answer[-2] = answer[2]  # the unknown value answers like a pilot
+            answer[-2] = answer[max(len(answer) - 3, 0)]  # the unknown value answers like a pilot
         return answers
 
     monkeypatch.setattr(encoders, "evaluate", lying)
