@@ -108,7 +108,12 @@ def _tell(output: Output, story: "Story") -> None:
         right=["seconds"],
     )
     output.line(f"Try next:  cd {story.folder}")
-    output.line("  mainspring status                 what answers now")
-    output.line(f"  mainspring show {manifest.ref!s:<17}  everything about the release")
-    output.line("  mainspring serve                  answer requests; see /openapi.json")
-    output.line("  edit model.py, mainspring run     a second release, judged against the first")
+    card = f".mainspring/releases/{manifest.model}/{manifest.number}/MODEL_CARD.md"
+    for command, why in {
+        "mainspring status": "what answers now",
+        f"mainspring show {manifest.ref}": "everything about the release",
+        f"less {card}": "its model card",
+        "mainspring serve": "answer requests; /openapi.json says what they look like",
+        "mainspring run": "a second release, judged against the first (edit model.py before)",
+    }.items():
+        output.line(f"  {command:<57} {why}")

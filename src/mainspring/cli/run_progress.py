@@ -57,11 +57,11 @@ class RunProgress:
         self, index: int, candidate: str, score: float | None, best: float | None, share: float
     ) -> None:
         self._trials += 1
-        said = (
-            f"{self._trials} trials, best {number(best)}; last: {one_line(candidate, 30)} "
-            f"{'failed' if score is None else number(score)}"
+        result = "failed" if score is None else number(score)
+        said = f"{one_line(candidate, 30)} {result}, best so far {number(best)}"
+        self._bar.update(
+            self._task, total=1.0, completed=min(share, 1.0), said=f"{self._trials} trials; last: {said}"
         )
-        self._bar.update(self._task, total=1.0, completed=min(share, 1.0), said=said)
         if not self._console.is_terminal:
             self.say(f"  trial {index}: {said}")
 
