@@ -68,6 +68,10 @@ def read_sample(
         decimal = "," if any(part.decimal == "," for part in parts) else "."
         if len({part.typed for part in parts}) > 1:
             frames = [frame.select(as_text(column) for column in frame) for frame in frames]
+        if not any(frame.width for frame in frames):
+            raise SourceFormatError(
+                f"{parts[0].name} has no columns", cure="give rows with values", where={"file": parts[0].name}
+            )
         return Sample(
             _with_options(source, parts, decimal),
             _joined(frames, [part.name for part in parts]),
@@ -89,7 +93,7 @@ def _head(part: Part, most_rows: int, most_bytes: int, strings: set[str]) -> tup
         strings |= batch.strings
         if part.typed:  # a text stored as a text is one, whatever it looks like
             strings |= {name for name, dtype in batch.frame.schema.items() if dtype == pl.String}
-        rows += batch.frame.height
+        rows += batch.rows
         size += int(batch.frame.estimated_size())
     return _joined(frames, [part.name]), False
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from mainspring.data.parsing_times import parse_times
+from mainspring.data.parsing_times import hide, parse_times
 from mainspring.domain.schema import Column, Kind
 
 DTYPES: dict[Kind, pl.DataType] = {
@@ -80,7 +80,7 @@ def clean(raw: pl.Series, column: Column) -> pl.Series:
     if column.missing:
         hidden = text.is_in(list(column.missing)).fill_null(value=False)
         if hidden.any():
-            text = text.set(hidden, None)
+            text = hide(text, hidden)
     if column.drop_dot:
         text = text.str.replace(r"^(.+)\.$", "${1}")
     return text
@@ -95,10 +95,10 @@ def _numbers(text: pl.Series, decimal: str) -> pl.Series:
     if decimal == ",":
         plain = _without_grouping(text)
         mask = plain.str.contains(_COMMA).fill_null(value=False)
-        text = plain.str.replace(",", ".", literal=True).set(~mask, None)
+        text = hide(plain.str.replace(",", ".", literal=True), ~mask)
     values = text.cast(pl.Float64, strict=False)
     infinite = ~values.is_finite().fill_null(value=True)  # NaN and infinity as text, and 1e999
-    return values.set(infinite, None) if infinite.any() else values
+    return hide(values, infinite) if infinite.any() else values
 
 
 def _without_grouping(text: pl.Series) -> pl.Series:
@@ -113,7 +113,7 @@ def _booleans(text: pl.Series, column: Column) -> pl.Series:
     true, false = (column.true, column.false) if column.true or column.false else (_TRUE, _FALSE)
     yes = text.is_in(list(true)).fill_null(value=False)
     known = yes | text.is_in(list(false)).fill_null(value=False)
-    return yes.set(~known, None).rename(text.name)
+    return hide(yes, ~known).rename(text.name)
 
 
 def _convert(raw: pl.Series, column: Column) -> Parsed:
@@ -125,7 +125,7 @@ def _convert(raw: pl.Series, column: Column) -> Parsed:
     if column.kind is Kind.NUMBER and (raw.dtype.is_numeric() or raw.dtype == pl.Boolean):
         values = raw.cast(pl.Float64)
         infinite = values.is_infinite().fill_null(value=False)
-        return Parsed(values.set(infinite, None), infinite) if infinite.any() else Parsed(values, None)
+        return Parsed(hide(values, infinite), infinite) if infinite.any() else Parsed(values, None)
     if column.kind is Kind.INTEGER and (raw.dtype.is_numeric() or raw.dtype == pl.Boolean):
         return _whole(raw)
     if column.kind is Kind.BOOLEAN and raw.dtype == pl.Boolean:
@@ -148,7 +148,7 @@ def _whole(raw: pl.Series) -> Parsed:
         return Parsed(raw.cast(pl.Int64), None)
     floats = raw.cast(pl.Float64)
     whole = ((floats == floats.floor()) & (floats >= _LEAST) & (floats < _GREATEST)).fill_null(value=False)
-    return _judged(floats.set(~whole, None).cast(pl.Int64, strict=False), floats)
+    return _judged(hide(floats, ~whole).cast(pl.Int64, strict=False), floats)
 
 
 def _instants(raw: pl.Series) -> pl.Series:
@@ -179,7 +179,7 @@ def as_text(raw: pl.Series) -> pl.Series:
         return raw.struct.json_encode()
     if isinstance(raw.dtype, pl.List | pl.Array):
         wrapped = raw.to_frame("v").to_struct("s").struct.json_encode()
-        return wrapped.str.slice(5).str.head(-1).set(raw.is_null(), None).rename(raw.name)
+        return hide(wrapped.str.slice(5).str.head(-1), raw.is_null()).rename(raw.name)
     if raw.dtype == pl.Datetime or raw.dtype == pl.Date:
         return _instants(raw).dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")
     if raw.dtype == pl.Duration:

@@ -50,15 +50,15 @@ def _epochs(text: pl.Series, per_unit: int) -> pl.Series:
     # A whole number stays exact; a fraction of a second is rounded to the microsecond.
     fine = (floats * per_unit).round().cast(pl.Int64, strict=False)
     exact = whole.is_not_null() & (floats.abs() < 2**63 / per_unit).fill_null(value=False)
-    micros = (whole.set(~exact, None) * per_unit).zip_with(exact, fine)
+    micros = (hide(whole, ~exact) * per_unit).zip_with(exact, fine)
     sound = ((micros >= _LEAST) & (micros < _GREATEST)).fill_null(value=False)
-    return micros.set(~sound, None).cast(INSTANT)
+    return hide(micros, ~sound).cast(INSTANT)
 
 
 def _iso(text: pl.Series) -> pl.Series:
-    values = pl.Series(text.name, [None], dtype=INSTANT).new_from_index(0, text.len())
+    values = _nothing(text, INSTANT)
     # Polars takes a year of fewer than four digits, ISO 8601 does not.
-    usual = text.set(~text.str.contains(r"^\d{4}-").fill_null(value=False), None)
+    usual = hide(text, ~text.str.contains(r"^\d{4}-").fill_null(value=False))
     for form in _ISO:
         left = values.is_null() & usual.is_not_null()
         if not left.any():
@@ -69,11 +69,11 @@ def _iso(text: pl.Series) -> pl.Series:
 
 def _in_format(text: pl.Series, form: str) -> pl.Series:
     if "%Y" in form:  # Polars takes the year 24 for %Y, Python does not
-        text = text.set(~text.str.contains(r"(^|\D)\d{4}(\D|$)|\d{8}").fill_null(value=False), None)
+        text = hide(text, ~text.str.contains(r"(^|\D)\d{4}(\D|$)|\d{8}").fill_null(value=False))
     try:
         values = _utc(text.str.to_datetime(form.replace(".%f", "%.f"), time_unit="us", strict=False))
     except pl.exceptions.PolarsError:  # a directive of Python's that Polars does not know
-        values = pl.Series(text.name, [None], dtype=INSTANT).new_from_index(0, text.len())
+        values = _nothing(text, INSTANT)
     return _by_python(text, values, lambda each: datetime.strptime(each, form))
 
 
@@ -107,4 +107,13 @@ def _utc(values: pl.Series) -> pl.Series:
         values = values.dt.replace_time_zone("UTC")
     micros = values.to_physical()
     # Python knows the years 1 to 9999 only.
-    return values.set(((micros < _LEAST) | (micros >= _GREATEST)).fill_null(value=False), None)
+    return hide(values, ((micros < _LEAST) | (micros >= _GREATEST)).fill_null(value=False))
+
+
+def hide(values: pl.Series, mask: pl.Series) -> pl.Series:
+    """The values, null where the mask is true."""
+    return values.zip_with(~mask, _nothing(values, values.dtype))
+
+
+def _nothing(like: pl.Series, dtype: pl.DataType) -> pl.Series:
+    return pl.Series(like.name, [None], dtype=dtype).new_from_index(0, like.len())

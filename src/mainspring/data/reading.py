@@ -11,7 +11,7 @@ import polars as pl
 from mainspring.data.parsing import DTYPES, parse
 from mainspring.data.reading_faults import Faults
 from mainspring.data.sources.opening import open_source
-from mainspring.data.sources.part import Part
+from mainspring.data.sources.part import Batch, Part
 from mainspring.domain.schema import Schema
 from mainspring.domain.source import Source
 from mainspring.errors import SourceFormatError
@@ -64,8 +64,8 @@ def read_parts(
             if part.columns() is None:
                 seen.update(batch.frame.columns)
                 _check_extra(part, [name for name in batch.frame.columns if exact and name not in schema], row)
-            frame = _typed(batch.frame, schema, part, row, faults)
-            row += batch.frame.height
+            frame = _typed(batch, schema, part, row, faults)
+            row += batch.rows
             if not faults:
                 yield index, frame
         if part.columns() is None and (absent := [name for name in schema.names if name not in seen]):
@@ -73,18 +73,19 @@ def read_parts(
     faults.raise_any(schema)
 
 
-def _typed(raw: pl.DataFrame, schema: Schema, part: Part, row: int, faults: Faults) -> pl.DataFrame:
+def _typed(batch: Batch, schema: Schema, part: Part, row: int, faults: Faults) -> pl.DataFrame:
+    raw = batch.frame
     columns = []
     for column in schema:
         if column.name not in raw.columns:
-            columns.append(pl.Series(column.name, [None], DTYPES[column.kind]).new_from_index(0, raw.height))
+            columns.append(pl.Series(column.name, [None], DTYPES[column.kind]).new_from_index(0, batch.rows))
             continue
         texts = raw.get_column(column.name)
         parsed = parse(texts, column, part.decimal)
         if parsed.bad is not None:
             faults.add(column.name, part.name, row, texts, parsed.bad)
         columns.append(parsed.values.alias(column.name))
-    return pl.DataFrame(columns) if columns else pl.DataFrame(height=raw.height)
+    return pl.DataFrame(columns)
 
 
 def _check_columns(part: Part, schema: Schema, *, exact: bool) -> None:

@@ -163,7 +163,8 @@ class DeltaTables:
         """
         delta = self._open(table, version)
         folder = self._folder(table)
-        paths = [folder / name for name in sorted(pl.DataFrame(delta.get_add_actions(flatten=True))["path"])]
+        names = pa.table(delta.get_add_actions(flatten=True)).column("path").to_pylist()
+        paths = [folder / name for name in sorted(names)]
         for path in paths:
             if not path.is_file():
                 raise StoreError(
@@ -242,7 +243,7 @@ def _write_files(folder: Path, rows: Any, table: str) -> _Written:
     written = _Written(schema, [], [])
     writer: _FileWriter | None = None
     try:
-        for group in _row_groups(stream.cast(schema)):
+        for group in _row_groups(stream, schema):
             if writer is None:
                 writer = _FileWriter(folder, schema)
                 written.names.append(writer.name)
@@ -302,20 +303,28 @@ class _FileWriter:
             self._file.close()
 
 
-def _row_groups(stream: pa.RecordBatchReader) -> Iterator[pa.Table]:
-    waiting: list[pa.RecordBatch] = []
+def _row_groups(stream: pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.Table]:
+    waiting: list[pa.Table] = []
     rows = size = 0
-    for batch in stream:
+    for batch in (_with_types(each, schema) for each in stream):
         for start in range(0, batch.num_rows, _GROUP_ROWS):
             piece = batch.slice(start, _GROUP_ROWS)
             waiting.append(piece)
             rows += piece.num_rows
             size += piece.nbytes
             if rows >= _GROUP_ROWS or size >= _GROUP_BYTES:
-                yield pa.Table.from_batches(waiting)
+                yield pa.concat_tables(waiting)
                 waiting, rows, size = [], 0, 0
     if waiting:
-        yield pa.Table.from_batches(waiting)
+        yield pa.concat_tables(waiting)
+
+
+def _with_types(batch: pa.RecordBatch, schema: pa.Schema) -> pa.Table:
+    if any(pa.types.is_string_view(kind) for kind in batch.schema.types):
+        # Older versions of Arrow cannot cast a view; Polars can.
+        batch = pl.DataFrame(batch).to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks()
+    columns = [column.cast(kind) for column, kind in zip(batch.columns, schema.types, strict=True)]
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def _stored(kind: pa.DataType) -> pa.DataType:

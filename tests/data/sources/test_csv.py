@@ -127,7 +127,7 @@ def test_only_the_wanted_columns_are_given(file: Path) -> None:
     (batch,) = part(file).batches(10, ["c", "a"])
     assert batch.frame.rows() == [("1", "3"), ("4", "6")]
     (batch,) = part(file).batches(10, ["nothing"])
-    assert (batch.frame.height, batch.frame.width) == (2, 0)
+    assert (batch.rows, batch.frame.width) == (2, 0)
 
 
 def test_batches_are_no_higher_than_asked(file: Path) -> None:

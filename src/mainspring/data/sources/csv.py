@@ -67,10 +67,9 @@ class CsvPart:
             for number, block in enumerate(whole_records(stream, self.dialect, self.name)):
                 table = self._parse(block, names, wanted, header=number == 0, before=rows)
                 rows += table.num_rows
-                # A file of which no column is wanted still has rows.
-                frame = pl.DataFrame(table) if wanted else pl.DataFrame(height=table.num_rows)
-                for start in range(0, frame.height, batch_rows):
-                    yield Batch(frame.slice(start, batch_rows))
+                for start in range(0, table.num_rows, batch_rows):
+                    piece = table.slice(start, batch_rows)
+                    yield Batch(pl.DataFrame(piece).select(wanted), piece.num_rows)
         if not rows:
             raise SourceFormatError(
                 f"{self.name} has a header but no rows", cure="give a file with rows", where={"file": self.name}

@@ -25,7 +25,7 @@ def delta_parts(folder: SourceFile) -> list[ParquetPart]:
     try:
         table = DeltaTable(str(folder.path))
         features = table.protocol().reader_features or []
-        actions = pl.DataFrame(table.get_add_actions(flatten=True))
+        actions = pa.table(table.get_add_actions(flatten=True))
         types = pl.DataFrame(pa.schema(table.schema().to_arrow()).empty_table()).schema
     except DeltaError as error:
         raise SourceFormatError(
@@ -39,13 +39,13 @@ def delta_parts(folder: SourceFile) -> list[ParquetPart]:
             cure="copy it to a table without them (e.g. with CREATE TABLE … AS SELECT)",
             where={"file": folder.name},
         )
-    if not actions.height:
+    if not actions.num_rows:
         raise SourceFormatError(
             f"the Delta table {folder.name} has no rows", cure="give one with rows", where={"file": folder.name}
         )
-    partitions = [name for name in actions.columns if name.startswith("partition.")]
+    partitions = [name for name in actions.column_names if name.startswith("partition.")]
     parts = []
-    for row in actions.sort("modification_time", "path").iter_rows(named=True):
+    for row in sorted(actions.to_pylist(), key=lambda row: (row["modification_time"], row["path"])):
         path = unquote(row["path"])
         constants = {
             name.removeprefix("partition."): pl.Series([row[name]]).cast(types[name.removeprefix("partition.")])

@@ -102,5 +102,4 @@ def _batch(rows: Sequence[dict[str, msgspec.Raw]], wanted: frozenset[str] | None
             else:
                 texts.append(None if raw == b"null" else raw.decode())
         columns[name] = pl.Series(name, texts, dtype=pl.String)
-    frame = pl.DataFrame(columns) if columns else pl.DataFrame(height=len(rows))
-    return Batch(frame, frozenset(strings))
+    return Batch(pl.DataFrame(columns), len(rows), frozenset(strings))

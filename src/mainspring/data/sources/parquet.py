@@ -67,12 +67,12 @@ class ParquetPart:
         with self._file.unchanged(), self._opened() as file:
             try:
                 for batch in file.iter_batches(batch_rows, columns=chosen):
-                    frame = pl.DataFrame(batch) if batch.num_columns else pl.DataFrame(height=batch.num_rows)
+                    frame = pl.DataFrame(batch) if batch.num_columns else pl.DataFrame()
                     beside = [
                         value.new_from_index(0, batch.num_rows).alias(name)
                         for name, value in self._constants.items()
                     ]
-                    yield Batch(frame.with_columns(beside).select(names) if names else frame)
+                    yield Batch(frame.with_columns(beside).select(names), batch.num_rows)
             except (pa.ArrowException, OSError) as error:
                 raise self._damaged(error) from error
 

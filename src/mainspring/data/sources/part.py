@@ -23,11 +23,13 @@ class Batch:
 
     Attributes:
         frame: all columns are text where the part is not typed.
+        rows: how many; a frame without columns does not tell.
         strings: of a part that is not typed, the columns in which a value was a text by its own type (a JSON or
             SQL string), so that `"12"` is not taken for 12.
     """
 
     frame: pl.DataFrame
+    rows: int
     strings: frozenset[str] = field(default=frozenset())
 
 

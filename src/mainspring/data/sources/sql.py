@@ -79,11 +79,9 @@ class SqlPart:
         """
         count = 0
         for batch in self._spooled(batch_rows) if self._spool is not None else self._streamed(batch_rows):
-            count += batch.frame.height
+            count += batch.rows
             wanted = [name for name in batch.frame.columns if columns is None or name in columns]
-            yield Batch(
-                batch.frame.select(wanted) if wanted else pl.DataFrame(height=batch.frame.height), batch.strings
-            )
+            yield Batch(batch.frame.select(wanted), batch.rows, batch.strings)
         if not count:
             raise SourceFormatError("the query gives no rows", cure="check its conditions", where={"file": _NAME})
 
@@ -99,18 +97,17 @@ class SqlPart:
         for line in self._spool:
             rows.append(_decode(line))
             if len(rows) >= batch_rows:
-                yield Batch(self._frame(rows), self._strings)
+                yield Batch(self._frame(rows), len(rows), self._strings)
                 rows = []
         if rows:
-            yield Batch(self._frame(rows), self._strings)
+            yield Batch(self._frame(rows), len(rows), self._strings)
 
     def _streamed(self, batch_rows: int) -> Iterator[Batch]:
         with self._result() as result:
             self._names = _names(result)
             for rows in result.partitions(batch_rows):
-                yield Batch(
-                    self._frame([[_text(value) for value in row] for row in rows]), _strings(self._names, rows)
-                )
+                frame = self._frame([[_text(value) for value in row] for row in rows])
+                yield Batch(frame, len(rows), _strings(self._names, rows))
 
     def _frame(self, rows: Sequence[Sequence[str | None]]) -> pl.DataFrame:
         return pl.DataFrame(rows, schema=dict.fromkeys(self.columns(), pl.String), orient="row")
