@@ -97,6 +97,8 @@ def infer(
     frame = _typed(sample, schema)
     key, key_reason = find_key(frame, schema, key)
     time, time_reason = find_time(frame, schema, time, target)
+    if key is not None and not sample.complete:
+        key_reason += f", in the {frame.height:,} rows that were looked at"
     schema = Schema(tuple(_with_checks(column, frame.get_column(column.name), key) for column in schema))
 
     roles = {name: reason for name, reason in ((key, "the key"), (time, "orders the rows")) if name is not None}

@@ -15,8 +15,8 @@ from mainspring.data.sources.part import Part
 from mainspring.domain.source import Source
 from mainspring.errors import SourceFormatError
 
-MOST_ROWS = 1_000_000
-MOST_BYTES = 1 << 29  # of the rows as they stand in memory
+MOST_ROWS = 250_000
+MOST_BYTES = 1 << 28  # of the rows as they stand in memory
 _BATCH = 50_000
 
 

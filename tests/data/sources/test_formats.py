@@ -58,6 +58,8 @@ def test_a_name_with_brackets_is_a_name_first(tmp_path: Path) -> None:
         ("*.parquet", "no file matches .*the folder has clicks.csv"),
         ("folder", r"folder is a folder, and no Delta table; .*folder/\*\.csv"),
         ("s3://bucket/x.csv", "cloud URL"),
+        ("x" * 300 + ".csv", "cannot be read: File name too long"),
+        ("clicks.csv/x.csv", "there is no file clicks.csv/x.csv"),
     ],
 )
 def test_what_is_not_there_is_told_with_a_cure(tmp_path: Path, location: str, told: str) -> None:

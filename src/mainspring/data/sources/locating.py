@@ -7,7 +7,7 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
-from mainspring.data.sources.part import SourceFile
+from mainspring.data.sources.part import SourceFile, unreadable
 from mainspring.domain.source import Source
 from mainspring.errors import SourceNotFound
 
@@ -33,7 +33,7 @@ def locate(source: Source, root: Path) -> list[SourceFile]:
                 where={"file": location},
             )
         exact = _resolve(plain, root)
-        if exact.exists():
+        if _exists(exact, plain):
             found.append(SourceFile(_checked(exact, plain), plain))
         elif any(mark in plain for mark in _WILD):
             found.extend(_matches(plain, root))
@@ -44,6 +44,13 @@ def locate(source: Source, root: Path) -> list[SourceFile]:
 
 def _resolve(text: str, root: Path) -> Path:
     return root / Path(text).expanduser()
+
+
+def _exists(path: Path, name: str) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise unreadable(name, error) from error
 
 
 def _matches(pattern: str, root: Path) -> Sequence[SourceFile]:
