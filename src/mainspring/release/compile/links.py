@@ -17,20 +17,32 @@ def with_complement(compilation: Compilation, positive: str) -> str:
 
 
 def softmax(compilation: Compilation, raw: str) -> str:
-    """[rows, k] scores → probabilities that add up to 1."""
-    width = compilation.graph.width_of(raw)
-    return compilation.graph.op("Softmax", raw, width=width, axis=1)
+    """[rows, k] scores → probabilities that add up to 1.
+
+    In parts: `Softmax` itself answers a row alone and the same row among others with different last bits.
+    """
+    graph = compilation.graph
+    width = graph.width_of(raw)
+    greatest = graph.op("ReduceMax", raw, graph.vector(1), width=1, keepdims=1)
+    raised = graph.op("Exp", graph.op("Sub", raw, greatest, width=width), width=width)
+    return graph.op("Div", raised, row_sums(compilation, raised), width=width)
 
 
 def normalised(compilation: Compilation, shares: str) -> str:
     """[rows, k] shares → shares that add up to 1; equal ones where all are 0."""
     graph = compilation.graph
     width = graph.width_of(shares)
-    total = graph.op("ReduceSum", shares, graph.vector(1), width=1, keepdims=1)
+    total = row_sums(compilation, shares)
     nothing = graph.op("Equal", total, graph.constant(0.0), width=1)
     total = graph.op("Where", nothing, graph.constant(float(width)), total, width=1)
     shares = graph.op("Where", nothing, graph.constant(1.0), shares, width=width)
     return graph.op("Div", shares, total, width=width)
+
+
+def row_sums(compilation: Compilation, tensor: str) -> str:
+    """[rows, k] → [rows, 1]. As a product, since `ReduceSum` adds in another order when there is one row only."""
+    graph = compilation.graph
+    return graph.op("MatMul", tensor, graph.constant(np.ones((graph.width_of(tensor), 1))), width=1)
 
 
 def one_hot_of_scores(compilation: Compilation, scores: str) -> str:
