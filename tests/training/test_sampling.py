@@ -21,7 +21,7 @@ def past(score: float, seed: int, history: tuple[PastTrial, ...]) -> PastTrial:
 
 
 def test_a_first_trial_is_the_middle() -> None:
-    params = ask(search_trial(3, (), greater_is_better=True, seed=0))
+    params = ask(search_trial(3, (), greater_is_better=True, seed=0, first=True))
     assert params == {"rate": pytest.approx(0.1), "share": 0.5, "depth": 5, "leaves": 16, "kind": "a"}
 
 

@@ -57,6 +57,7 @@ def test_a_budget_in_trials_is_exact_and_repeats(job: Jobs) -> None:
     assert seen[-1][1] == first.winner.score
     assert {t.candidate for t in first.trials} == {"linear", "trees"}
     assert first.trials[0].params["C"] == pytest.approx(0.1**0.5)  # the middle first
+    assert len({str(t.params) for t in first.trials}) == 7  # also those begun before the first had ended
     assert set(first.winner.metrics) > {"roc_auc", "log_loss", "brier"}
     assert [t.seeds["trial"] for t in first.trials] == [derive_seed(0, "trial", number) for number in range(7)]
     began = time.monotonic()

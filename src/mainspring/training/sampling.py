@@ -32,12 +32,14 @@ def search_trial(
     *,
     greater_is_better: bool,
     seed: int,
+    first: bool = False,
     suggested: Callable[[SearchTrial], None] | None = None,
 ) -> SearchTrial:
-    """The trial that asks TPE; a candidate's first trial gets the middle of every range.
+    """The trial that asks TPE; at random while there is little to go by.
 
     Args:
         history: of the same candidate.
+        first: whether it is the candidate's first trial, which gets the middle of every range.
         suggested: told the trial after each suggestion.
     """
     import optuna
@@ -46,9 +48,9 @@ def search_trial(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler = (
-            optuna.samplers.TPESampler(seed=seed, n_startup_trials=_RANDOM_FIRST, multivariate=True)
-            if history
-            else _middle_sampler()
+            _middle_sampler()
+            if first
+            else optuna.samplers.TPESampler(seed=seed, n_startup_trials=_RANDOM_FIRST, multivariate=True)
         )
         study = optuna.create_study(direction="maximize" if greater_is_better else "minimize", sampler=sampler)
         for past in history:

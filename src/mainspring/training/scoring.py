@@ -34,6 +34,7 @@ class TrialOrder:
     Attributes:
         seed: from which all random numbers of the trial come.
         metric: the one to improve.
+        first: whether it is the candidate's first trial.
         history: the candidate's earlier trials, for the sampler.
         best_folds: of the best trial so far the score of each fold, to end a hopeless trial by.
     """
@@ -43,6 +44,7 @@ class TrialOrder:
     seed: int
     threads: int
     metric: str
+    first: bool
     history: tuple[PastTrial, ...] = ()
     best_folds: tuple[float, ...] = ()
 
@@ -87,6 +89,7 @@ def score_trial(
         order.history,
         greater_is_better=metric.greater_is_better,
         seed=order.seed,
+        first=order.first,
         suggested=suggested,
     )
     estimator = estimator_from(candidate, trial, order.candidate)

@@ -174,11 +174,14 @@ class Search:
     def _that_fit(self, begun: list[str]) -> tuple[str, ...]:
         """The candidates whose trials are short enough to end in time; the first of each is always begun."""
         left = self._seconds_left()
-        mean = {
-            name: float(np.mean([r.seconds for r in self._records.values() if r.candidate == name] or [0.0]))
-            for name in self._candidates
-        }
-        return tuple(name for name in self._candidates if name not in begun or mean[name] < left)
+        return tuple(name for name in self._candidates if name not in begun or self._usual_seconds(name) < left)
+
+    def _usual_seconds(self, name: str) -> float:
+        """What a trial of the candidate takes: the mean of those that ended, or what one has taken so far."""
+        ended = [record.seconds for record in self._records.values() if record.candidate == name]
+        now = self._clock.monotonic()
+        running = [now - one.started for one in self._running.values() if one.order.candidate == name]
+        return max(float(np.mean(ended)) if ended else 0.0, *running, 0.0)
 
     def _costs(self, begun: list[str]) -> dict[str, float]:
         if self._budget.trials is not None:
@@ -199,6 +202,7 @@ class Search:
             seed=derive_seed(self._model.seed, "trial", number),
             threads=self._parallelism.threads,
             metric=self._metric.name,
+            first=all(self._candidate_of(earlier) != name for earlier in range(number)),
             history=self._history(name, visible),
             best_folds=best.fold_scores if best is not None else (),
         )
@@ -216,8 +220,7 @@ class Search:
         own = [r for r in visible if r.candidate == name and r.distributions]
         scores = [r.score for r in own if r.state in _SCORED and r.score is not None]
         if not scores:
-            # Something to go by there must be, so that the second trial is not the middle again.
-            return tuple(PastTrial(r.params, r.distributions, 0.0) for r in own)
+            return ()
         worst = min(scores) if self._metric.greater_is_better else max(scores)
         return tuple(PastTrial(r.params, r.distributions, r.score if r.score is not None else worst) for r in own)
 
