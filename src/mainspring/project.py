@@ -32,10 +32,12 @@ SCHEMA_FILE = "schema.toml"
 class Project:
     """A user's folder. `model.py` runs when first asked for, so that a broken one hinders only what needs it."""
 
-    def __init__(self, root: Path, settings: Settings) -> None:
+    def __init__(self, root: Path, settings: Settings, environ: Mapping[str, str]) -> None:
         self.root = root
         """The folder, absolute."""
         self.settings = settings
+        self.environ = environ
+        """Where `$NAME` in a source's database URL is taken from."""
 
     @property
     def schema_path(self) -> Path:
@@ -90,7 +92,7 @@ def open_project(start: Path, environ: Mapping[str, str]) -> Project:
         SettingsError: `mainspring.toml` or the environment is wrong.
     """
     root = find_root(start)
-    return Project(root, load_settings(root, environ))
+    return Project(root, load_settings(root, environ), environ)
 
 
 def load_project(start: Path, environ: Mapping[str, str]) -> Project:

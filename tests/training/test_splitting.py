@@ -1,3 +1,4 @@
+import itertools
 import time
 from datetime import datetime, timedelta
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainspring.errors import DataError
-from mainspring.training.splitting import apply_split, assign_holdout
+from mainspring.training.splitting import apply_split, assign_holdout, times_of
 
 START = datetime(2026, 1, 1)
 
@@ -114,3 +115,11 @@ def test_a_million_rows_take_a_moment() -> None:
     began = time.process_time()
     assign_holdout(frame, share=0.2, key="k")
     assert time.process_time() - began < 8  # about 1.5 s of two busy cores
+
+
+@given(st.lists(st.floats(allow_nan=False), min_size=2, max_size=30))
+def test_plain_numbers_as_times_keep_their_order(numbers: list[float]) -> None:
+    found = times_of(pl.DataFrame({"day": pl.Series(numbers, dtype=pl.Float64)}), "day")
+    for i, j in itertools.pairwise(range(len(numbers))):
+        assert (numbers[i] < numbers[j]) == (found[i] < found[j])
+        assert (numbers[i] == numbers[j]) == (found[i] == found[j])

@@ -31,6 +31,7 @@ from mainspring.cli.arguments import spread
 from mainspring.cli.output import INTERRUPTED, Output
 from mainspring.cli.session import Call, verb
 from mainspring.errors import MainspringError, UsageError
+from mainspring.stores.tracking_mlflow import QUIET
 
 app = typer.Typer(
     name="mainspring",
@@ -111,4 +112,6 @@ def _wrong_usage(output: Output, error: Any) -> int:
 
 def main() -> NoReturn:
     """The command `mainspring`."""
+    # Before the user's code may import MLflow: it reads these once, and would call home otherwise.
+    os.environ.update(QUIET)
     sys.exit(call(sys.argv[1:], os.environ))

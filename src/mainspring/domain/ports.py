@@ -162,10 +162,6 @@ class Tracking(Protocol):
         """Environment variables by which the tracking calls of the user's own code land in that trial's run."""
         ...
 
-    def trial_environment(self, parent: str, index: int) -> Mapping[str, str]:
-        """Variables with which a trial's process logs into its own child run."""
-        ...
-
     def log_trial(
         self,
         parent: str,

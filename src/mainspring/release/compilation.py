@@ -83,7 +83,7 @@ def _compiled(estimator: Any, fields: tuple[InputField, ...], output: OutputSpec
     try:
         return compile_estimator(estimator, fields, output), ""
     except NotCompilable as error:
-        return None, f"not compiled: {error.message}"
+        return None, f"not compiled: {error}"
     # A converter that stumbles over a version it does not know costs speed, not the release.
     except Exception as error:
         return None, f"not compiled: the converter failed ({type(error).__name__}: {str(error)[:200]})"

@@ -21,4 +21,5 @@ def predicted_classes(outputs: NDArray[np.float64], spec: OutputSpec) -> NDArray
     if spec.task is Task.BINARY and spec.positive is not None:
         positive = spec.classes.index(spec.positive)
         return np.where(outputs[:, positive] >= spec.threshold, positive, 1 - positive).astype(np.int64)
-    return np.argmax(outputs, axis=1)
+    greatest: NDArray[np.int64] = outputs.argmax(axis=1)
+    return greatest

@@ -84,7 +84,7 @@ def apply_split(frame: pl.DataFrame, split: dict[str, Any]) -> Mask:
 
 
 def times_of(frame: pl.DataFrame, column: str) -> NDArray[np.int64]:
-    """The times [n] in microseconds since the epoch.
+    """The times [n] in microseconds since the epoch; of a column of plain numbers whole numbers in their order.
 
     Raises:
         DataError: there is no such column, or a time is missing.
@@ -102,6 +102,8 @@ def times_of(frame: pl.DataFrame, column: str) -> NDArray[np.int64]:
         )
     if series.dtype.is_temporal():
         series = series.cast(pl.Datetime("us"))
+    elif series.dtype.is_float():
+        return _in_order(series.to_numpy().astype(np.float64, copy=False))
     elif not series.dtype.is_integer():
         raise DataError(
             f"the time column {column!r} holds {series.dtype}, not times",
@@ -109,6 +111,12 @@ def times_of(frame: pl.DataFrame, column: str) -> NDArray[np.int64]:
             where={"column": column},
         )
     return series.cast(pl.Int64).to_numpy().astype(np.int64, copy=False)
+
+
+def _in_order(numbers: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Whole numbers that compare as the doubles do: their bits, with those of negative ones turned round."""
+    bits = (numbers + 0.0).view(np.int64)  # adding 0.0 makes +0.0 of -0.0
+    return np.where(bits < 0, bits ^ np.int64(2**63 - 1), bits)
 
 
 def _cut(frame: pl.DataFrame, time: str, share: float) -> int:

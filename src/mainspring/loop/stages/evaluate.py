@@ -30,7 +30,7 @@ def run(context: RunContext) -> str:
     )
     context.save("baseline.json", _beside_baseline(context, fitted.outputs))
     context.save("evaluation.json", evaluation)
-    context.save("parent.json", None if champion is None else str(champion.ref))
+    context.save("parent.json", [] if champion is None else [str(champion.ref)])
     return _summary(evaluation, context.resolved.metric)
 
 

@@ -59,7 +59,7 @@ def run(context: RunContext) -> str:
         code=_code(context),
         settings={name: (context.project.root / name).read_bytes() for name in (FILE_NAME, SCHEMA_FILE)},
         facts=_facts(context, evaluation, estimator),
-        parent=context.load("parent.json", str | None),
+        parent=next(iter(context.load("parent.json", list[str])), None),
         warnings=(
             *(f"{f.column}: {f.message}" if f.column else f.message for f in report.warnings),
             *tuning.warnings,
@@ -153,7 +153,7 @@ def _comparisons(context: RunContext, evaluation: Evaluation) -> list[Comparison
 
     beside = context.load("baseline.json", Evaluation)
     pairs = [(describe_baseline(context.resolved.task), beside)]
-    parent = context.load("parent.json", str | None)
     if evaluation.rows_compared:
+        (parent,) = context.load("parent.json", list[str])
         pairs.insert(0, (f"the champion {parent}", evaluation))
     return [Comparison(name, e.champion, e.champion_gains, e.rows_compared) for name, e in pairs]

@@ -1,5 +1,6 @@
 """Take a snapshot of the source."""
 
+from mainspring.domain.task import Task
 from mainspring.loop.context import RunContext, RunStopped
 
 
@@ -8,7 +9,11 @@ def run(context: RunContext) -> str:
     if not context.project.schema_path.exists():
         _infer_schema(context)
     taken = context.workspace.snapshots.take(
-        context.model.source, context.schema, context.project.root, progress=context.progress.rows_read
+        context.model.source,
+        context.schema,
+        context.project.root,
+        progress=context.progress.rows_read,
+        environ=context.project.environ,
     )
     context.note(snapshot=taken.id)
     if context.stop.is_set():
@@ -27,5 +32,7 @@ def _infer_schema(context: RunContext) -> None:
         target=model.target,
         key=model.source.key,
         time=model.source.time,
+        task=None if model.task is None else Task(model.task),
+        environ=context.project.environ,
     )
     write_schema(context.project.schema_path, found.schema, found.reasons)

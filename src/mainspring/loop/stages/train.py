@@ -93,7 +93,13 @@ class _Tracker:
                 "mainspring.code": self._context.project.code_digest,
                 "mainspring.state": trial.state,
             },
-            status="FINISHED" if trial.error is None else "FAILED",
+            status=_status(trial),
             started_at=trial.started_at,
             ended_at=trial.ended_at,
         )
+
+
+def _status(trial: TrialRecord) -> str:
+    if trial.error is not None:
+        return "FAILED"
+    return "KILLED" if trial.state == "stopped" else "FINISHED"
