@@ -187,3 +187,25 @@ def test_bad_rows_stop_the_run_before_anything_is_registered(released_shop: Path
     assert schema == (shop / "schema.toml").read_text()
     with workspace_of(shop) as workspace:
         assert len(workspace.records.releases()) == 1
+
+
+def test_every_trial_is_a_child_run_that_names_what_it_was_made_from(released_shop: Path) -> None:
+    from mlflow.tracking import MlflowClient
+
+    with workspace_of(released_shop) as workspace:
+        run_of = workspace.records.runs()[0]
+        client = MlflowClient(workspace.settings.tracking_url)
+        parent = client.get_run(run_of.tracking_id)
+        trials = client.search_runs(
+            [parent.info.experiment_id], f"tags.mlflow.parentRunId = '{parent.info.run_id}'"
+        )
+        version = client.get_model_version_by_alias("shop", "champion")
+    assert len(trials) == 2
+    assert parent.data.metrics["holdout_roc_auc"] > 0.8
+    for trial in trials:
+        assert trial.data.params["candidate"] == "logistic"
+        assert "C" in trial.data.params
+        assert "roc_auc" in trial.data.metrics
+        assert trial.data.tags["mainspring.snapshot"] == run_of.snapshot
+        assert {"mainspring.code", "mainspring.environment"} <= set(trial.data.tags)
+    assert version.tags["mainspring.number"] == "1"

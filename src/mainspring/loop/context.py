@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from mainspring.domain.budget import Budget
+from mainspring.domain.ids import digest_bytes
 from mainspring.domain.run import Run
 from mainspring.loop.progress import Progress
 from mainspring.loop.resolution import ResolvedModel, resolve
@@ -69,6 +70,18 @@ class RunContext:
     @property
     def model(self) -> Model:
         return self.project.model
+
+    @cached_property
+    def made_from_tags(self) -> dict[str, str]:
+        """What a trial was made from: the digests of its rows, its code and its environment."""
+        from mainspring.release.lock import environment_lock
+
+        assert self.run.snapshot is not None, "the snapshot stage comes first"
+        return {
+            "mainspring.snapshot": self.run.snapshot,
+            "mainspring.code": self.project.code_digest,
+            "mainspring.environment": digest_bytes(environment_lock().encode()),
+        }
 
     @cached_property
     def schema(self) -> Schema:

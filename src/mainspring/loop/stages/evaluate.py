@@ -10,6 +10,7 @@ from mainspring.loop.context import RunContext
 
 if TYPE_CHECKING:
     from mainspring.training.evaluation import Evaluation
+    from mainspring.training.fitting import FittedInfo
 
 
 def run(context: RunContext) -> str:
@@ -31,7 +32,19 @@ def run(context: RunContext) -> str:
     context.save("baseline.json", _beside_baseline(context, fitted.outputs))
     context.save("evaluation.json", evaluation)
     context.save("parent.json", [] if champion is None else [str(champion.ref)])
+    _track(context, evaluation, fitted)
     return _summary(evaluation, context.resolved.metric)
+
+
+def _track(context: RunContext, evaluation: Evaluation, fitted: FittedInfo) -> None:
+    assert context.run.tracking_id is not None, "the train stage comes first"
+    metrics = {f"holdout_{name}": one.value for name, one in evaluation.metrics.items() if one.value is not None}
+    context.workspace.tracking.log_run(
+        context.run.tracking_id,
+        params={"candidate": fitted.candidate, **fitted.params},
+        metrics=metrics,
+        tags=context.made_from_tags,
+    )
 
 
 def _beside_baseline(context: RunContext, outputs: str) -> Evaluation:

@@ -59,9 +59,7 @@ class _Tracker:
         self._tracking = context.workspace.tracking
         run, model = context.run, context.model
         if run.tracking_id is None:
-            assert run.snapshot is not None
-            tags = {"mainspring.snapshot": run.snapshot, "mainspring.code": context.project.code_digest}
-            context.note(tracking_id=self._tracking.begin_run(model.name, run.id, tags))
+            context.note(tracking_id=self._tracking.begin_run(model.name, run.id, context.made_from_tags))
         assert context.run.tracking_id is not None
         self._parent = context.run.tracking_id
 
@@ -82,17 +80,12 @@ class _Tracker:
             best.score if best else None,
             self._share(trial),
         )
-        assert self._context.run.snapshot is not None
         self._tracking.log_trial(
             self._parent,
             trial.number,
             params={"candidate": trial.candidate, **trial.params},
             metrics=trial.metrics,
-            tags={
-                "mainspring.snapshot": self._context.run.snapshot,
-                "mainspring.code": self._context.project.code_digest,
-                "mainspring.state": trial.state,
-            },
+            tags={**self._context.made_from_tags, "mainspring.state": trial.state},
             status=_status(trial),
             started_at=trial.started_at,
             ended_at=trial.ended_at,
