@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
-from mainspring.data.schema_file import read_schema
 
+from mainspring.data.schema_file import read_schema
 from mainspring.demo.example import copy_example, example_folder
 from mainspring.demo.files import found_agency, write_impressions
 from mainspring.errors import UsageError
