@@ -8,12 +8,15 @@ time changes nothing.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from threading import Thread
 from typing import Any
 
 StageFunction = Callable[[str], dict[str, Any]]
 
 # An edited workflow must still find its pending runs, so the version says only how the stages are stored.
 _STORAGE_VERSION = "1"
+
+_WAKE_EVERY = 0.1  # seconds
 
 _stage_runner: Callable[[str, str], dict[str, Any]] | None = None
 
@@ -64,7 +67,11 @@ class Engine:
         self._workflow = workflow
 
     def run(self, workflow_id: str, stages: Sequence[str]) -> dict[str, Any]:
-        """Run the workflow of this id, or wait for the one that is under way, and return its last result."""
+        """Run the workflow of this id, or wait for the one that is under way, and return its last result.
+
+        Called from the main thread it lets Ctrl-C through: libraries that take SIGINT over (Polars does) have the
+        system resume an endless wait, so this one wakes up by itself.
+        """
         from dbos import DBOS, SetWorkflowID
 
         if DBOS.get_workflow_status(workflow_id) is None:
@@ -72,8 +79,22 @@ class Engine:
                 handle = DBOS.start_workflow(self._workflow, workflow_id, list(stages))
         else:
             handle = DBOS.retrieve_workflow(workflow_id)
-        result: dict[str, Any] = handle.get_result(polling_interval_sec=0.1)
-        return result
+        result: list[dict[str, Any] | BaseException] = []
+
+        def wait() -> None:
+            try:
+                result.append(handle.get_result(polling_interval_sec=0.1))
+            except BaseException as error:
+                result.append(error)
+
+        waiting = Thread(target=wait, name="workflow", daemon=True)
+        waiting.start()
+        while waiting.is_alive():
+            waiting.join(_WAKE_EVERY)
+        (ended,) = result
+        if isinstance(ended, BaseException):
+            raise ended
+        return ended
 
 
 @cache
