@@ -117,11 +117,12 @@ def main() -> int:
     parser.add_argument("--only", choices=[*SPLIT_SETS, "elec2", "taxi"], action="append")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     arguments = parser.parse_args()
+    measured = measure(arguments.only or [*SPLIT_SETS, "elec2", "taxi"], arguments.seeds)
     report = Report("quality")
     old = RESULTS / "quality.json"
     if arguments.only and old.exists():
         report.figures = json.loads(old.read_text(encoding="utf-8"))["figures"]
-    report.figures |= measure(arguments.only or [*SPLIT_SETS, "elec2", "taxi"], arguments.seeds)
+    report.figures |= measured
     judge(report)
     return 0 if report.write() else 1
 
