@@ -291,7 +291,7 @@ def _linear(plan: Plan) -> str:
     if plan.task is Task.REGRESSION:
         estimator = 'Ridge(alpha=trial.suggest_float("alpha", 1e-2, 1e3, log=True))'
     else:
-        c = 'C=trial.suggest_float("C", 1e-3, 1e2, log=True)'
+        c = 'C=trial.suggest_float("C", 1e-2, 1e2, log=True)'
         estimator = f"LogisticRegression(\n            {c}, max_iter=1_000\n        )"
     return (
         "\n@model.candidate\ndef linear(trial):\n"
