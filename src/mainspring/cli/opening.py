@@ -17,12 +17,4 @@ def opened(workspace: "Workspace", text: str) -> "OpenRelease":
         UnknownRelease: there is none of that name.
         TamperedRelease, GoldenMismatch: it is not what was sealed.
     """
-    from mainspring.release.opening import open_release
-    from mainspring.release.signing import trusted_keys
-
-    record = workspace.catalogue.find(ReleaseRef.parse(text))
-    return open_release(
-        workspace.catalogue.folder(record),
-        trusted_keys(workspace.keys / "trusted"),
-        expected_digest=record.digest,
-    )
+    return workspace.open_release(workspace.catalogue.find(ReleaseRef.parse(text)))
