@@ -73,14 +73,6 @@ def status(session: Session) -> None:
         )
 
 
-def _state(run: dict[str, Any]) -> str:
-    return "under way or killed" if run["resumable"] else str(run["state"])
-
-
-def _change(change: dict[str, Any]) -> list[object]:
-    return [change["before"] or "–", change["after"] or "–"]
-
-
 def _name(release: dict[str, Any] | None) -> str:
     return release["release"] if release else "–"
 

@@ -178,11 +178,9 @@ class Manifest:
 
     Attributes:
         files: SHA-256 of every other file in the folder (except the signature), by relative path.
-        features: the features in the order in which the estimator gets them.
-        entry: the project's own declaration of the model, as data.
+        inputs: the features in the order in which the estimator gets them.
         verdicts: of the gates, at sealing.
         metrics: on the holdout, with intervals.
-        slices: metrics by slice; each row `{"slice": {...}, "metrics": {name: Estimate}}` in plain data.
         origin: `trained` or `adopted`.
     """
 

@@ -14,7 +14,7 @@ from mainspring.domain.budget import Budget
 from mainspring.domain.ids import digest_bytes
 from mainspring.domain.run import Run
 from mainspring.loop.progress import Progress
-from mainspring.loop.resolution import ResolvedModel, resolve
+from mainspring.loop.resolution import ResolvedModel, resolve, training_data
 from mainspring.project import Project
 from mainspring.stores.atomic import write_atomic
 from mainspring.workspace import Workspace
@@ -101,15 +101,4 @@ class RunContext:
 
     @cached_property
     def data(self) -> TrainingData:
-        from mainspring.training.dataset import prepare
-
-        resolved = self.resolved
-        return prepare(
-            self.rows,
-            self.model,
-            self.schema,
-            task=resolved.task,
-            features=resolved.features,
-            key=resolved.key,
-            time=resolved.time,
-        )
+        return training_data(self.rows, self.model, self.schema)

@@ -11,18 +11,18 @@ from functools import cache
 from threading import Thread
 from typing import Any
 
-StageFunction = Callable[[str], dict[str, Any]]
+RunStage = Callable[[str, str], dict[str, Any]]  # workflow id, stage → its result
 
 # An edited workflow must still find its pending runs, so the version says only how the stages are stored.
 _STORAGE_VERSION = "1"
 
 _WAKE_EVERY = 0.1  # seconds
 
-_stage_runner: Callable[[str, str], dict[str, Any]] | None = None
+_stage_runner: RunStage | None = None
 
 
 @contextmanager
-def engine(url: str, *, executor: str, run_stage: Callable[[str, str], dict[str, Any]]) -> Iterator["Engine"]:
+def engine(url: str, *, executor: str, run_stage: RunStage) -> Iterator["Engine"]:
     """Start the engine; it goes on at once with the executor's pending workflow, if there is one.
 
     Launch it only while holding the controller's lease.

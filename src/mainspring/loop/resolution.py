@@ -1,11 +1,19 @@
 """What a declared model means for a given schema: its task, its features, its key and time columns."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from mainspring.domain.model import Model
 from mainspring.domain.schema import Column, Kind, Schema
 from mainspring.domain.task import Task
 from mainspring.errors import DeclarationError, TargetError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from mainspring.training.dataset import TrainingData
 
 _FEATURE_KINDS = frozenset({Kind.NUMBER, Kind.INTEGER, Kind.BOOLEAN, Kind.CATEGORY})
 
@@ -65,6 +73,31 @@ def resolve(model: Model, schema: Schema) -> ResolvedModel:
         raise DeclarationError("the model has no features", cure="name some with features=[…] in model.py")
     return ResolvedModel(
         task, model.target, features, model.source.key, model.source.time, model.primary_metric(task)
+    )
+
+
+def training_data(
+    rows: pl.DataFrame, model: Model, schema: Schema, *, split: dict[str, Any] | None = None
+) -> TrainingData:
+    """A snapshot's rows as the model declares them, for a run, a refit and a comparison alike.
+
+    Args:
+        split: the rule that holds rows out, where it is not for the model to make one.
+
+    Raises: as `resolve` and `training.dataset.prepare` do.
+    """
+    from mainspring.training.dataset import prepare
+
+    resolved = resolve(model, schema)
+    return prepare(
+        rows,
+        model,
+        schema,
+        task=resolved.task,
+        features=resolved.features,
+        key=resolved.key,
+        time=resolved.time,
+        split=split,
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mainspring.domain.release import Manifest
 from mainspring.errors import NotReproduced
-from mainspring.loop.resolution import resolve
+from mainspring.loop.resolution import training_data
 from mainspring.project import Project, load_project
 from mainspring.workspace import Workspace
 
@@ -61,20 +61,8 @@ def sealed_data(workspace: Workspace, manifest: Manifest, project: Project) -> t
         UnknownSnapshot: the rows are gone.
     """
     from mainspring.data.schema_file import read_schema
-    from mainspring.training.dataset import prepare
 
     assert manifest.training is not None, "sealed_project refuses adopted releases"
     schema = read_schema(project.schema_path)
-    resolved = resolve(project.model, schema)
     rows = workspace.snapshots.read(manifest.snapshots[0]).collect()
-    data = prepare(
-        rows,
-        project.model,
-        schema,
-        task=resolved.task,
-        features=resolved.features,
-        key=resolved.key,
-        time=resolved.time,
-        split=manifest.training.split,
-    )
-    return rows, data
+    return rows, training_data(rows, project.model, schema, split=manifest.training.split)
