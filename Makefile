@@ -67,7 +67,7 @@ format: .venv/.ready ## Put the sources into the house style
 	@$(BIN)/ruff format .
 
 soak: soak-lowest soak-newest ## The suite under the lowest and the newest allowed versions, then the long tests
-	@$(BIN)/python -m pytest -n 2 -m soak $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 -m soak --hypothesis-profile=default $(PYTEST_ARGS)
 
 soak-lowest soak-newest: soak-%: .venv/.ready
 	@mkdir -p build
@@ -75,7 +75,7 @@ soak-lowest soak-newest: soak-%: .venv/.ready
 		--resolution $(if $(filter lowest,$*),lowest-direct,highest) --no-header --extra all pyproject.toml -o build/$*.txt
 	@$(UV) venv --quiet --clear --python $(BIN)/python build/venv-$*
 	@$(UV) pip install -qq --python build/venv-$*/bin/python -r build/$*.txt --group dev -e .
-	@build/venv-$*/bin/python -m pytest -n 2 -m "not soak" $(PYTEST_ARGS)
+	@build/venv-$*/bin/python -m pytest -n 2 -m "not soak" --hypothesis-profile=default $(PYTEST_ARGS)
 
 # --- measurements ----------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mainspring.cli.main import call
@@ -135,6 +135,9 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
     names=st.lists(NAMES, min_size=3, max_size=3, unique_by=lambda name: name.strip()),
     labels=st.lists(NAMES, min_size=2, max_size=2, unique_by=lambda name: name.strip().rstrip(".")),
 )
+@example(names=["value", "rows", "count"], labels=["a", "b"])
+@example(names=["count", "len", "value"], labels=["1", "2"])
+@example(names=["literal", "count", "index"], labels=["x", "y"])
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_stands_in_the_data_a_project_is_valid_or_refused(tmp_path_factory, names, labels, capfd):
     import csv

@@ -106,7 +106,7 @@ def _target_facts(
 def _counts(parts: "Iterable[pl.Series]") -> Counter[str]:
     counts: Counter[str] = Counter()
     for part in parts:
-        counts.update(dict(part.cast(str).value_counts().iter_rows()))
+        counts.update(dict(part.alias("value").cast(str).value_counts().iter_rows()))
     return counts
 
 

@@ -125,8 +125,9 @@ def _by_text(texts: _Texts) -> Guess:
 
 
 def _number(texts: _Texts, values: pl.Series) -> Guess | None:
-    counts = values.value_counts()
-    unique, count = counts.get_column(values.name), counts.get_column("count")
+    # Under a name of our own: a column named `count` would stand beside its own counts.
+    counts = values.alias("value").value_counts()
+    unique, count = counts.get_column("value"), counts.get_column("count")
     total = values.len()
     sound = unique.str.contains(_COMMA if texts.hints.decimal == "," else _POINT) & unique.str.contains(r"\d")
     odd = unique.str.contains(_ODD)

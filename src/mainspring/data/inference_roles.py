@@ -136,7 +136,7 @@ def find_task(series: pl.Series, kind: Kind, given: Task | None) -> tuple[Task, 
 
 def find_positive(series: pl.Series) -> str:
     """The class of a binary target whose probability is asked for, as a label."""
-    counts = {_label(value): count for value, count in series.value_counts(sort=True).iter_rows()}
+    counts = {_label(value): count for value, count in series.alias("value").value_counts(sort=True).iter_rows()}
     labels = list(counts)  # the more frequent first
     for word in labels:
         other = labels[1 - labels.index(word)]
@@ -232,7 +232,7 @@ def counts_rows(ids: pl.Series) -> bool:
 
 def counted(series: pl.Series) -> str:
     """The values with their numbers of rows."""
-    rows = series.value_counts(sort=True).iter_rows()
+    rows = series.alias("value").value_counts(sort=True).iter_rows()
     return ", ".join(f"{_label(value)} {count:,}" for value, count in rows)
 
 

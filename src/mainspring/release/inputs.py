@@ -61,5 +61,5 @@ def _range(kind: Kind, values: pl.Series) -> tuple[float | None, float | None]:
 
 
 def _categories(values: pl.Series) -> tuple[str, ...]:
-    counts = values.drop_nulls().cast(pl.String).value_counts(sort=True, name="__rows")
-    return tuple(sorted(counts.get_column(values.name).head(_CATEGORIES_SHOWN).to_list()))
+    counts = values.alias("value").drop_nulls().cast(pl.String).value_counts(sort=True)
+    return tuple(sorted(counts.get_column("value").head(_CATEGORIES_SHOWN).to_list()))
