@@ -151,7 +151,7 @@ def test_a_native_release_blocks_nobody(sealed: Running) -> None:
             long.append((began, time.monotonic()))
 
     def answered_meanwhile() -> bool:
-        # In the middle of one: near its ends its client writes and reads, and the gateway has nothing to do for it.
+        # In the middle of one: near its ends its client writes and reads, and the gateway waits for it.
         return any(
             sum(began + 0.3 * (end - began) < a and b < end - 0.3 * (end - began) for a, b in short) >= 2
             for began, end in long

@@ -212,7 +212,8 @@ def _short(value: float) -> float:
 def _check_classes(present: pl.Series, task: Task, complete: bool) -> None:
     if not task.is_classification or not complete:
         return
-    single = [str(value) for value, count in present.alias("value").value_counts(sort=True).iter_rows() if count == 1]
+    counts = present.alias("value").value_counts(sort=True)
+    single = [str(value) for value, count in counts.iter_rows() if count == 1]
     if single:
         raise TargetError(
             f"the target {present.name!r} has one row only of the class {single[0]!r}"

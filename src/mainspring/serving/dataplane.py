@@ -1,12 +1,27 @@
 """The one predict use case; every protocol is a shell over it."""
 
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from mainspring.domain.release import ReleaseRef
 from mainspring.errors import InvalidInput, RequestTooLarge, Unavailable, UnknownModel, UsageError
 from mainspring.serving.batcher import Outputs
+from mainspring.serving.exchange import Request
 from mainspring.serving.pool import Loaded, ReleasePool
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a release answered.
+
+    Attributes:
+        release: the one that answered; it need not be the one whose schema the rows were read by.
+        outputs: one list for each row: probabilities in the order of the classes, or one value.
+    """
+
+    release: Loaded
+    outputs: Outputs
 
 
 class Dataplane:
@@ -66,8 +81,14 @@ class Dataplane:
             where={"model": model},
         )
 
-    async def predict(self, release: Loaded, rows: list[Any]) -> Outputs:
-        """One list of outputs for each row: probabilities in the order of the classes, or one value.
+    async def predict(  # noqa: ARG002 - the log and the router use them
+        self, request: Request, release: Loaded, rows: list[Any], *, pinned: bool = False
+    ) -> Answer:
+        """Let a release answer the rows of a request.
+
+        Args:
+            release: the champion, or the release that the request names.
+            pinned: the request names its release, so that no other may answer.
 
         Raises:
             InvalidInput: a row that does not fit the release, named by row and field.
@@ -82,7 +103,7 @@ class Dataplane:
                 where={"rows": len(rows)},
             )
         with release:
-            return await release.batcher.outputs(rows)
+            return Answer(release, await release.batcher.outputs(rows))
 
     def _routed(self) -> set[str]:
         table = self.pool.table

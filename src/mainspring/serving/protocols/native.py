@@ -30,15 +30,17 @@ class NativeProtocol:
     async def predict(self, request: Request, name: str) -> Response:
         """Answer one row object, an array of them, or `{"rows": [...]}`."""
         plane = self._plane
-        release = plane.pool.champions.get(name) or await plane.release(name)
+        champion = plane.pool.champions.get(name)
+        release = champion or await plane.release(name)
         rows = rows_of(decode_json(request.body))
-        outputs = await plane.predict(release, rows)
+        answer = await plane.predict(request, release, rows, pinned=champion is None and "@" in name)
+        release = answer.release
         body = _ENCODE(
             {
                 "model": release.model,
                 "release": release.ref,
                 "id": request.id,
-                "predictions": predictions(release.manifest.output, outputs),
+                "predictions": predictions(release.manifest.output, answer.outputs),
             }
         )
         return Response(200, body, model=release.model, release=release.ref)

@@ -58,17 +58,18 @@ class TensorFlowPredict:
         release = await find_release(self._plane, model, version)
         names = tuple(field.name for field in release.manifest.inputs)
         rows, by_column = rows_of(decode_json(request.body), names)
-        outputs = await self._plane.predict(release, rows)
-        answer = columns(release.manifest.output, outputs)
+        answer = await self._plane.predict(request, release, rows, pinned=version is not None)
+        release = answer.release
+        found = columns(release.manifest.output, answer.outputs)
         if by_column:
-            named: Any = answer if len(answer) > 1 else next(iter(answer.values()))
+            named: Any = found if len(found) > 1 else next(iter(found.values()))
             document = {"outputs": named}
-        elif len(answer) == 1:
-            document = {"predictions": next(iter(answer.values()))}
+        elif len(found) == 1:
+            document = {"predictions": next(iter(found.values()))}
         else:
             document = {
                 "predictions": [
-                    dict(zip(answer, values, strict=True)) for values in zip(*answer.values(), strict=True)
+                    dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)
                 ]
             }
         return Response(200, _ENCODE(document), model=release.model, release=release.ref)
