@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mainspring.errors import DiskFull, StoreError
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def naming_a_full_disk(role: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         raise DiskFull(
             f"the disk is full while writing {role}",
