@@ -28,7 +28,10 @@
     │   ├── InvalidInput
     │   ├── MalformedRequest           no JSON, or not of the dialect's form
     │   ├── RequestTooLarge
+    │   ├── UnsupportedMedia           a content type or encoding that is not taken
     │   ├── UnknownModel
+    │   ├── NotAllowed                 the key does not carry the role
+    │   ├── TooManyRequests            more in a second than the key may send
     │   └── Unavailable                not now: overloaded, or the release is not loaded
     ├── StoreError                     a store under the workspace: locked, full, unreadable
     │   ├── WorkspaceBusy              another process holds the lease
@@ -193,7 +196,19 @@ class RequestTooLarge(RequestError):
     pass
 
 
+class UnsupportedMedia(RequestError):
+    pass
+
+
 class UnknownModel(RequestError):
+    pass
+
+
+class NotAllowed(RequestError):
+    pass
+
+
+class TooManyRequests(RequestError):
     pass
 
 

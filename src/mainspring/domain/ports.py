@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
 import mainspring.domain.release as release
+from mainspring.domain.access import ApiKey
 from mainspring.domain.routing import Routes
 from mainspring.domain.run import Run
 from mainspring.domain.snapshot import Snapshot
@@ -42,7 +43,7 @@ class Lease(Protocol):
 
 @runtime_checkable
 class Records(Protocol):
-    """The records database: numbers, routes, runs, snapshots, leases.
+    """The records database: numbers, routes, runs, snapshots, keys, leases.
 
     Law: every method is one transaction. Writing what is already there, with the same key and content, changes
     nothing; reading what is not there gives `None` or an empty sequence. Lists come newest first.
@@ -96,6 +97,21 @@ class Records(Protocol):
 
     def audit(self, model: str | None = None, limit: int = 100) -> Sequence[Mapping[str, Any]]:
         """Who or what changed which route, when and why; newest first."""
+        ...
+
+    def add_key(self, key: ApiKey, *, actor: str) -> None:
+        """Store a key and write the audit row. Raises `UsageError` when a live key has its name."""
+        ...
+
+    def revoke_key(self, name: str, *, actor: str, reason: str) -> ApiKey:
+        """Take back the live key of this name (or id) and write the audit row; a revoked one stays as it is.
+
+        Raises `UsageError` when there never was such a key.
+        """
+        ...
+
+    def api_keys(self) -> Sequence[ApiKey]:
+        """Every key that was ever created, the revoked ones too."""
         ...
 
     def heartbeat(self, worker: str, gateway: str, generation: int, *, ttl: float) -> None:

@@ -1,4 +1,4 @@
-"""The records database: numbers, routes, runs, snapshots, leases."""
+"""The records database: numbers, routes, runs, snapshots, keys, leases."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,6 +13,7 @@ from mainspring.domain.run import Run
 from mainspring.domain.snapshot import Snapshot
 from mainspring.errors import StoreError, UnknownRelease, UnknownSnapshot
 from mainspring.stores.records_engine import Engine
+from mainspring.stores.records_keys import SqlKeys
 from mainspring.stores.records_leases import SqlLease, now
 from mainspring.stores.records_rows import (
     moment,
@@ -39,7 +40,7 @@ from mainspring.stores.records_schema import (
 _SHORTEST_PREFIX = 6
 
 
-class SqlRecords:
+class SqlRecords(SqlKeys):
     """`ports.Records` on SQLite or PostgreSQL.
 
     Args:

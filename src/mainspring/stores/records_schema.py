@@ -119,6 +119,18 @@ leases = sa.Table(
     sa.Column("expires_at", _MOMENT, nullable=False),
 )
 
+api_keys = sa.Table(
+    "api_keys",
+    TABLES,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("roles", _JSON, nullable=False),
+    sa.Column("created_at", _MOMENT, nullable=False),
+    sa.Column("expires_at", _MOMENT),
+    sa.Column("revoked_at", _MOMENT),
+)
+
 # The audit is a history: the database itself refuses to change it.
 _APPEND_ONLY = {
     "sqlite": (

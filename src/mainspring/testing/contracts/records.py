@@ -18,6 +18,7 @@ from mainspring.domain.snapshot import Snapshot, SourcePart
 from mainspring.domain.verdict import Estimate
 from mainspring.errors import StoreError, UnknownRelease, UnknownSnapshot, WorkspaceBusy
 from mainspring.stores.records import SqlRecords
+from mainspring.testing.contracts.records_keys import KeysContract
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123457, tzinfo=UTC)
 CHAMPION, CHALLENGER = Alias.CHAMPION, Alias.CHALLENGER
@@ -61,7 +62,7 @@ def a_release(number: int, model: str = "adclick", digest: str | None = None) ->
     )
 
 
-class RecordsContract:
+class RecordsContract(KeysContract):
     """Subclass it, and give the fixture `url` of a new, empty database."""
 
     @pytest.fixture
