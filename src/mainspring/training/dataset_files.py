@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainingPart:
-    """The rows that may be learnt from, and what to know about them."""
+    """The rows that may be learnt from, and what to know about them.
+
+    Attributes:
+        held_out: the share of all rows that the holdout is.
+    """
 
     X: pd.DataFrame
     y: NDArray[Any]
@@ -32,6 +36,7 @@ class TrainingPart:
     positive: int | None
     task: Task
     time: NDArray[np.int64] | None
+    held_out: float
 
 
 def save_training_data(data: TrainingData, folder: Path) -> None:
@@ -52,6 +57,7 @@ def save_training_data(data: TrainingData, folder: Path) -> None:
         "positive": data.positive,
         "task": str(data.task),
         "time": data.time is not None,
+        "held_out": float(data.holdout.mean()),
     }
     # Written last: its presence says that the rest is whole.
     write_atomic(folder / "about.json", json.dumps(about).encode(), role="the training data")
@@ -67,6 +73,7 @@ def load_training_part(folder: Path) -> TrainingPart:
         positive=about["positive"],
         task=Task(about["task"]),
         time=np.load(folder / "time.npy", allow_pickle=False) if about["time"] else None,
+        held_out=about["held_out"],
     )
 
 

@@ -27,11 +27,6 @@ from mainspring.training.trial import SearchTrial, Trial
 Candidate = Callable[[Any], Any]
 
 
-# The first of the folds that follow time learns from the fewest rows, where simple models shine: by itself it says
-# too little of a candidate that needs more of them.
-_FORWARD_FOLDS_TO_TELL = 2
-
-
 @dataclass(frozen=True, slots=True)
 class TrialOrder:
     """What a trial is to do.
@@ -117,8 +112,7 @@ def score_trial(
         each.append(measure_all(outputs, part.y[score_on], task=part.task, positive=part.positive))
         scores.append(_finite(each[-1][order.metric], order))
         decided = fitted_decisions(fitted)
-        enough = 1 if part.time is None else _FORWARD_FOLDS_TO_TELL
-        if enough <= len(scores) < len(folds) and _hopeless(scores, order.best_folds, sign=metric.gain(1.0, 0.0)):
+        if len(scores) < len(folds) and _hopeless(scores, order.best_folds, sign=metric.gain(1.0, 0.0)):
             pruned = True
             break
     return TrialOutcome(

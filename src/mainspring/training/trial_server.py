@@ -62,7 +62,8 @@ class Server:
         self.model_file = Path(order.model_file)
         self.model = load_model_file(self.model_file, order.model)
         self.part = load_training_part(Path(order.data))
-        self.folds = make_folds(self.part.y, self.part.task, seed=order.folds_seed, time=self.part.time)
+        part = self.part
+        self.folds = make_folds(part.y, part.task, seed=order.folds_seed, time=part.time, held_out=part.held_out)
         self.children: dict[int, WatchedChild] = {}
 
     def serve(self) -> None:
