@@ -213,4 +213,4 @@ def test_methods_that_a_path_does_not_take_are_405(gateway: Running) -> None:
 
 
 def test_compressed_bodies_are_refused(gateway: Running) -> None:
-    assert gateway.request("POST", "/predict/adult", BODY, {"content-encoding": "gzip"})[0] == 400
+    assert gateway.request("POST", "/predict/adult", BODY, {"content-encoding": "gzip"})[0] == 415

@@ -8,11 +8,11 @@ from typing import Any
 
 from mainspring.clock import SYSTEM_CLOCK, Clock
 from mainspring.domain.ids import uuid7
-from mainspring.errors import MainspringError, MalformedRequest, RequestTooLarge, Unavailable
+from mainspring.errors import MainspringError, RequestTooLarge, Unavailable, UnsupportedMedia
 from mainspring.serving.access import Access
 from mainspring.serving.exchange import Dialect, Request, Response, Route
 from mainspring.serving.meters import Meters
-from mainspring.serving.protocols.errors import NATIVE, TENSORFLOW
+from mainspring.serving.protocols.errors import HttpRefusal, dialect_of
 
 _LOG = logging.getLogger("mainspring.gateway")
 _SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:+=-]{0,99}")
@@ -81,7 +81,7 @@ class App:
     async def _answer(
         self, method: str, path: str, headers: dict[bytes, bytes], receive: Receive, request_id: str
     ) -> Response:
-        dialect: Dialect = TENSORFLOW if path.startswith("/v1/") else NATIVE
+        dialect = dialect_of(path)
         try:
             found = self._find(method, path)
             if isinstance(found, Response):
@@ -124,8 +124,9 @@ class App:
                 return route, match.groups()
             allowed.append(route)
         if not allowed:
-            dialect: Dialect = TENSORFLOW if path.startswith("/v1/") else NATIVE
-            return _refused(dialect, 404, "there is nothing at this path; /openapi.json lists what there is")
+            return _refused(
+                dialect_of(path), 404, "there is nothing at this path; /openapi.json lists what there is"
+            )
         methods = sorted({route.method for route in allowed} | {"HEAD" for r in allowed if r.method == "GET"})
         response = _refused(allowed[0].dialect, 405, f"this path takes {' and '.join(methods)}")
         response.headers = ((b"allow", ", ".join(methods).encode()),)
@@ -136,7 +137,7 @@ class App:
         if declared is not None and int(declared) > self._max_body:
             raise self._too_large()
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise MalformedRequest("compressed bodies are not taken", cure="send the body as it is")
+            raise UnsupportedMedia("compressed bodies are not taken", cure="send the body as it is")
         message = await receive()
         if message["type"] == "http.disconnect":
             raise _Gone
@@ -182,15 +183,8 @@ def _failed(dialect: Dialect, error: MainspringError) -> Response:
     return Response(status, dialect.error_body(error), headers=retry)
 
 
-class _HttpRefusal(MainspringError):
-    """What HTTP alone can get wrong, in the shape of our errors."""
-
-    def to_dict(self) -> dict[str, Any]:
-        return super().to_dict() | {"error": "RequestRefused"}
-
-
 def _refused(dialect: Dialect, status: int, message: str) -> Response:
     headers: tuple[tuple[bytes, bytes], ...] = ()
     if status == 401:
         headers = ((b"www-authenticate", b"Bearer"),)
-    return Response(status, dialect.error_body(_HttpRefusal(message)), headers=headers)
+    return Response(status, dialect.error_body(HttpRefusal(status, message)), headers=headers)

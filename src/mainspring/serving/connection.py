@@ -1,7 +1,8 @@
 """Connections with limits: uvicorn's HTTP protocol takes headers of any size and waits for a request for ever.
 
 Here the head of a request has a greatest size (431), the whole of it a time to arrive (408), an idle or stuck
-connection an end; a client that closed its sending side still gets its answer; and refusals are JSON.
+connection an end; a client that closed its sending side still gets its answer; and refusals are in the dialect of
+the path, as far as it has arrived.
 """
 
 import asyncio
@@ -10,10 +11,10 @@ from typing import Any
 from urllib.parse import unquote
 
 import httptools
-import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mainspring.serving.cycle import WholeAnswerCycle
+from mainspring.serving.protocols.errors import HttpRefusal, dialect_of
 
 IDLE_SECONDS = 75.0  # longer than the 60 s after which common balancers drop a connection themselves
 STUCK_SECONDS = 30.0  # a client that reads nothing of its answer
@@ -227,7 +228,8 @@ class GuardedProtocol(HttpToolsProtocol):
         cycle = self.cycle
         busy = cycle is not None and not cycle.response_complete
         if not (busy and (cycle.response_started or self.pipeline)):
-            body = msgspec.json.encode({"error": "RequestRefused", "message": message, "cure": "", "where": {}})
+            path = self.url.decode("latin-1").partition("?")[0]
+            body = dialect_of(path).error_body(HttpRefusal(status, message))
             lines = (
                 f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
                 "content-type: application/json",

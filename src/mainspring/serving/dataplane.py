@@ -5,7 +5,14 @@ from difflib import get_close_matches
 from typing import Any
 
 from mainspring.domain.release import ReleaseRef
-from mainspring.errors import InvalidInput, RequestTooLarge, Unavailable, UnknownModel, UsageError
+from mainspring.errors import (
+    InvalidInput,
+    RequestTooLarge,
+    Unavailable,
+    UnknownModel,
+    UnknownRelease,
+    UsageError,
+)
 from mainspring.serving.batcher import Outputs
 from mainspring.serving.exchange import Request
 from mainspring.serving.pool import Loaded, ReleasePool
@@ -53,18 +60,27 @@ class Dataplane:
             raise self._unknown(name) from None
         if reference.number is not None:
             return await self.numbered(reference.model, reference.number)
-        if reference.alias == "champion":
-            return self.champion(reference.model)
-        raise UnknownModel(
-            f"requests name a release by its number, not as {name!r}",
-            cure="write MODEL or MODEL@NUMBER",
-            where={"model": reference.model},
-        )
+        return await self.labelled(reference.model, reference.alias or "champion")
 
     async def numbered(self, model: str, number: int) -> Loaded:
         """The release of this number. Raises as `release`."""
         if model not in self.pool.champions and model not in self._routed():
             raise self._unknown(model)
+        return await self.pool.named(model, number)
+
+    async def labelled(self, model: str, label: str) -> Loaded:
+        """The release that is now the model's `champion` or `challenger`. Raises as `release`."""
+        if label == "champion":
+            return self.champion(model)
+        if model not in self.pool.champions and model not in self._routed():
+            raise self._unknown(model)
+        number = self.pool.table.challengers.get(model) if self.pool.table else None
+        if label != "challenger" or number is None:
+            raise UnknownRelease(
+                f"the model {model!r} has no release called {label[:80]!r}",
+                cure="ask for `champion`, or for a number",
+                where={"model": model},
+            )
         return await self.pool.named(model, number)
 
     def champion(self, model: str) -> Loaded:
@@ -81,8 +97,24 @@ class Dataplane:
             where={"model": model},
         )
 
-    async def predict(  # noqa: ARG002 - the log and the router use them
-        self, request: Request, release: Loaded, rows: list[Any], *, pinned: bool = False
+    def check_count(self, rows: int) -> None:
+        """Raises `InvalidInput` where there are no rows, `RequestTooLarge` where there are too many."""
+        if not rows:
+            raise InvalidInput("there are no rows", cure="send at least one")
+        if rows > self._max_rows:
+            raise RequestTooLarge(
+                f"the request has {rows:,} rows, more than {self._max_rows:,}",
+                cure="send fewer at once, or score a file with `mainspring score`",
+                where={"rows": rows},
+            )
+
+    async def predict(
+        self,
+        request: Request,  # noqa: ARG002 - the log and the router use them
+        release: Loaded,
+        rows: list[Any],
+        *,
+        pinned: bool = False,  # noqa: ARG002
     ) -> Answer:
         """Let a release answer the rows of a request.
 
@@ -94,14 +126,7 @@ class Dataplane:
             InvalidInput: a row that does not fit the release, named by row and field.
             RequestTooLarge: too many rows.
         """
-        if not rows:
-            raise InvalidInput("there are no rows", cure="send at least one")
-        if len(rows) > self._max_rows:
-            raise RequestTooLarge(
-                f"the request has {len(rows):,} rows, more than {self._max_rows:,}",
-                cure="send fewer at once, or score a file with `mainspring score`",
-                where={"rows": len(rows)},
-            )
+        self.check_count(len(rows))
         with release:
             return Answer(release, await release.batcher.outputs(rows))
 

@@ -1,10 +1,11 @@
 """One request and its answer, between the HTTP app and the protocols."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from mainspring.domain.release import Manifest
 from mainspring.errors import MainspringError
 
 JSON = b"application/json"
@@ -67,3 +68,13 @@ class Route:
     handler: Handler
     dialect: Dialect
     open: bool = False
+
+
+class HttpProtocol(Protocol):
+    """One protocol, or one part of it: what it answers, and how `/openapi.json` describes that."""
+
+    def routes(self) -> tuple[Route, ...]: ...
+
+    def paths(self, manifests: Sequence[Manifest]) -> dict[str, Any]:
+        """OpenAPI 3.1 path items by path: every route, for the champions whose manifests these are."""
+        ...

@@ -1,12 +1,16 @@
 """Whether this gateway lives, whether it is ready, and what it counts."""
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
+from mainspring.domain.release import Manifest
 from mainspring.serving.exchange import Request, Response, Route
 from mainspring.serving.meters import CONTENT_TYPE, Meters
 from mainspring.serving.pool import ReleasePool
+from mainspring.serving.protocols.describing import NATIVE_ERROR, operation
 from mainspring.serving.protocols.errors import NATIVE
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -29,6 +33,21 @@ class Health:
             Route("GET", re.compile(r"/readyz"), self.ready, NATIVE, open=True),
             Route("GET", re.compile(r"/metrics"), self.metrics, NATIVE),
         )
+
+    def paths(self, _: Sequence[Manifest]) -> dict[str, Any]:
+        document = {"type": "object"}
+        alive = operation("Whether the process answers", NATIVE_ERROR, answer=document)
+        ready = operation("Whether every routed model is warm", NATIVE_ERROR, answer=document)
+        ready["responses"]["503"] = {"description": "no", "content": {"application/json": {"schema": document}}}
+        metrics = operation(
+            "What the workers count, for Prometheus", NATIVE_ERROR, answer={"type": "string"}, media="text/plain"
+        )
+        return {
+            "/": {"get": alive},
+            "/healthz": {"get": alive},
+            "/readyz": {"get": ready},
+            "/metrics": {"get": metrics},
+        }
 
     async def alive(self, _: Request) -> Response:
         """The worker answers; in the words of KServe V1."""

@@ -65,7 +65,8 @@ class Judge:
             for number in sorted(route.digests)
             if number != route.champion and number in route.places
         )
-        return Table(routes.generation, tuple(champions), known, tuple(refused))
+        challengers = {route.model: route.challenger for route in routes.routes if route.challenger is not None}
+        return Table(routes.generation, tuple(champions), known, tuple(refused), challengers)
 
     def _target(self, route: Route, number: int) -> Target:
         folder = self._releases / route.places.get(number, "")

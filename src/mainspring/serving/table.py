@@ -40,12 +40,14 @@ class Table(msgspec.Struct, frozen=True):
         champions: one for each model that has one that holds.
         known: the other releases, which a request may name.
         refused: promoted releases that did not pass the parent's check.
+        challengers: the number of the challenger, by model.
     """
 
     generation: int
     champions: tuple[Target, ...] = ()
     known: tuple[Target, ...] = ()
     refused: tuple[Refusal, ...] = ()
+    challengers: dict[str, int] = {}
 
 
 def write_table(path: Path, table: Table) -> None:

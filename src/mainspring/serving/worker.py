@@ -24,6 +24,7 @@ from mainspring.serving.access import Access
 from mainspring.serving.app import App
 from mainspring.serving.connection import GuardedProtocol, guarded
 from mainspring.serving.dataplane import Dataplane
+from mainspring.serving.exchange import HttpProtocol
 from mainspring.serving.health import Health
 from mainspring.serving.meters import Meters
 from mainspring.serving.openapi import OpenApi
@@ -64,15 +65,15 @@ class Worker:
             loader, threads=self._loading, loaded=lambda model, refused: meters.loaded(model, refused=refused)
         )
         plane = Dataplane(self.pool, max_rows=orders.max_rows)
-        routes = (
-            *NativeProtocol(plane).routes(),
-            *TensorFlowPredict(plane).routes(),
-            *TensorFlowStatus(plane).routes(),
-            *Health(self.pool, meters).routes(),
-            *OpenApi(self.pool).routes(),
+        described: tuple[HttpProtocol, ...] = (
+            NativeProtocol(plane),
+            TensorFlowPredict(plane),
+            TensorFlowStatus(plane),
+            Health(self.pool, meters),
         )
+        protocols = (*described, OpenApi(self.pool, described))
         app = App(
-            routes,
+            [route for protocol in protocols for route in protocol.routes()],
             access=Access(loopback=orders.loopback, token_digest=orders.token_digest),
             meters=meters,
             max_body=orders.max_body_bytes,

@@ -1,5 +1,6 @@
 """JSON bodies, decoded so that no input whatever is more than a refusal."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -35,3 +36,33 @@ def decode_json(body: bytes) -> Any:
     except ValueError:  # an integer of thousands of digits
         problem, cure = "the body holds a number that is too long", "send numbers of at most 300 digits"
     raise MalformedRequest(problem, cure=cure)
+
+
+def decode_json_with_nan(body: bytes) -> Any:
+    """The JSON value of a body in which `NaN` may stand for a missing value; it becomes null.
+
+    No JSON has it, but the clients of TensorFlow Serving, MLflow and Triton write it.
+
+    Raises:
+        MalformedRequest: as `decode_json`; `Infinity` is refused.
+
+    Examples:
+        >>> decode_json_with_nan(b'{"age": NaN}')
+        {'age': None}
+    """
+    try:
+        return decode_json(body)
+    except MalformedRequest as error:
+        if b"NaN" not in body:
+            raise
+        try:
+            return json.loads(body, parse_constant=_constant)
+        except (ValueError, RecursionError):  # the error of what is JSON by the letter tells more
+            raise error from None
+
+
+def _constant(word: str) -> None:
+    if word != "NaN":
+        raise MalformedRequest(
+            f"the body holds the number {word}", cure="send finite numbers, and NaN or null for an unknown one"
+        )

@@ -1,5 +1,7 @@
 """How our errors become HTTP: the one place where a status code stands beside an error."""
 
+from typing import Any
+
 import msgspec
 
 from mainspring.errors import (
@@ -12,18 +14,36 @@ from mainspring.errors import (
     Unavailable,
     UnknownModel,
     UnknownRelease,
+    UnsupportedMedia,
 )
+from mainspring.serving.exchange import Dialect
 
 _STATUS: tuple[tuple[type[MainspringError], int], ...] = (
     (InvalidInput, 422),
     (CandidateError, 422),  # a native estimator refuses the rows
     (MalformedRequest, 400),
     (RequestTooLarge, 413),
+    (UnsupportedMedia, 415),
     (UnknownModel, 404),
     (UnknownRelease, 404),
     (Unavailable, 503),
     (ReleaseError, 503),
 )
+
+
+class HttpRefusal(MainspringError):
+    """What HTTP alone can get wrong, in the shape of our errors.
+
+    Args:
+        status: with which it is answered.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+    def to_dict(self) -> dict[str, Any]:
+        return super().to_dict() | {"error": "RequestRefused"}
 
 
 def status_of(error: MainspringError) -> int:
@@ -33,6 +53,8 @@ def status_of(error: MainspringError) -> int:
         >>> status_of(InvalidInput("row 0: the field 'age' is absent"))
         422
     """
+    if isinstance(error, HttpRefusal):
+        return error.status
     for kind, status in _STATUS:
         if isinstance(error, kind):
             return status
@@ -60,5 +82,56 @@ class TensorFlowDialect:
         return msgspec.json.encode({"error": str(error)})
 
 
+class OpenInferenceDialect(TensorFlowDialect):
+    """`{"error": "message"}`; what the request got wrong is 400, as in Triton."""
+
+
+class MlflowDialect:
+    """`{"error_code": "BAD_REQUEST", "message": …}`, as MLflow's scoring server answers; 400 for 422, as there."""
+
+    def status_of(self, error: MainspringError) -> int:
+        status = status_of(error)
+        return 400 if status == 422 else status
+
+    def error_body(self, error: MainspringError) -> bytes:
+        code = _MLFLOW_CODES.get(status_of(error), "BAD_REQUEST")
+        return msgspec.json.encode({"error_code": code, "message": str(error)})
+
+
+_MLFLOW_CODES = {
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "RESOURCE_DOES_NOT_EXIST",
+    405: "ENDPOINT_NOT_FOUND",
+    422: "INVALID_PARAMETER_VALUE",
+    429: "REQUEST_LIMIT_EXCEEDED",
+    500: "INTERNAL_ERROR",
+    503: "TEMPORARILY_UNAVAILABLE",
+}
+
 NATIVE = NativeDialect()
 TENSORFLOW = TensorFlowDialect()
+OPENINFERENCE = OpenInferenceDialect()
+MLFLOW = MlflowDialect()
+
+_BY_FIRST_PART: dict[str, Dialect] = {
+    "v1": TENSORFLOW,
+    "v2": OPENINFERENCE,
+    "invocations": MLFLOW,
+    "ping": MLFLOW,
+    "health": MLFLOW,
+    "version": MLFLOW,
+}
+
+
+def dialect_of(path: str) -> Dialect:
+    """The dialect in which a path is answered, whether or not there is anything at it.
+
+    Examples:
+        >>> dialect_of("/v2/models/adult/infer") is OPENINFERENCE
+        True
+        >>> dialect_of("/nosuch") is NATIVE
+        True
+    """
+    _, _, rest = path.partition("/")
+    return _BY_FIRST_PART.get(rest.partition("/")[0], NATIVE)

@@ -1,16 +1,18 @@
 """Our own protocol: `POST /predict/{model}` with one row or many, features by name."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from mainspring.domain.release import OutputSpec
+from mainspring.domain.release import Manifest, OutputSpec
 from mainspring.errors import MalformedRequest
 from mainspring.serving.batcher import Outputs
 from mainspring.serving.dataplane import Dataplane
 from mainspring.serving.exchange import Request, Response, Route
 from mainspring.serving.protocols.body import decode_json
+from mainspring.serving.protocols.describing import NATIVE_ERROR, operation, row
 from mainspring.serving.protocols.errors import NATIVE
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -26,6 +28,9 @@ class NativeProtocol:
 
     def routes(self) -> tuple[Route, ...]:
         return (Route("POST", re.compile(r"/predict/([^/]+)"), self.predict, NATIVE),)
+
+    def paths(self, manifests: Sequence[Manifest]) -> dict[str, Any]:
+        return {f"/predict/{manifest.model}": {"post": _described(manifest)} for manifest in manifests}
 
     async def predict(self, request: Request, name: str) -> Response:
         """Answer one row object, an array of them, or `{"rows": [...]}`."""
@@ -94,3 +99,26 @@ def predictions(spec: OutputSpec, outputs: Outputs) -> list[dict[str, Any]]:
         {"prediction": label, "probabilities": dict(zip(classes, row, strict=True))}
         for label, row in zip(decisions, outputs, strict=True)
     ]
+
+
+def _described(manifest: Manifest) -> dict[str, Any]:
+    one = row(manifest)
+    rows = {"type": "array", "items": one, "minItems": 1}
+    wrapped = {"type": "object", "properties": {"rows": rows}, "required": ["rows"], "additionalProperties": False}
+    prediction = {"$ref": f"#/components/schemas/{manifest.model}.Prediction"}
+    answer = {
+        "type": "object",
+        "properties": {
+            "model": {"const": manifest.model},
+            "release": {"type": "string"},
+            "id": {"type": "string"},
+            "predictions": {"type": "array", "items": prediction},
+        },
+        "required": ["model", "release", "id", "predictions"],
+    }
+    return operation(
+        f"Predict {manifest.target} ({manifest.task}), answered by {manifest.ref}",
+        NATIVE_ERROR,
+        answer=answer,
+        body={"application/json": {"anyOf": [one, rows, wrapped]}},
+    )
