@@ -1,5 +1,6 @@
 """The records database keeps the law on SQLite and on PostgreSQL."""
 
+import shutil
 import sqlite3
 import stat
 import threading
@@ -10,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from mainspring.domain.release import Alias
+from mainspring.domain.routing import Share, Traffic
 from mainspring.errors import DiskFull, SettingsError, StoreError
 from mainspring.stores.records import SqlRecords
 from mainspring.stores.records_engine import Engine
@@ -94,6 +96,59 @@ def test_an_older_database_is_migrated_step_by_step_or_not_at_all(url: str) -> N
         assert connection.execute(sa.text("SELECT version FROM schema_version")).scalars().all() == [VERSION + 2]
     records.close()
     engine.close()
+
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def _of_version_1(url: str) -> None:
+    """A database as version 1 left it: its own file, or what it wrote into a server."""
+    if url.startswith("sqlite"):
+        shutil.copy(GOLDEN / "records-v1.sqlite", url.removeprefix("sqlite:///"))
+        return
+    engine = Engine(url)
+    with engine.writing() as connection:
+        for statement in (GOLDEN / "records-v1-postgresql.sql").read_text().split(";;"):
+            connection.exec_driver_sql(statement)
+    engine.close()
+
+
+def test_a_database_of_version_1_goes_on(url: str) -> None:
+    _of_version_1(url)
+    records = SqlRecords(url)
+    assert records.run("r1") == a_run()
+    assert [release.number for release in records.releases()] == [2, 1]
+    route = records.routes().of("adclick")
+    assert route is not None
+    assert (route.champion, route.challenger, route.traffic) == (1, 2, Traffic())
+    assert [(change["actor"], change["detail"]) for change in records.audit()] == [("run r2", None), ("ana", None)]
+    rules = Traffic(canary=Share(2, 0.1))
+    assert records.set_traffic("adclick", rules, actor="ana", reason="try") == 3
+    records.heartbeat("w2", "g", 3, ttl=60, behind={"adclick": 1})
+    assert dict(records.workers("adclick")) == {"w2": 1}
+    assert records.api_keys() == []
+    records.close()
+    engine = Engine(url)
+    with pytest.raises((StoreError, sa.exc.DBAPIError), match="append-only"), engine.writing() as connection:
+        connection.execute(audit.delete())
+    with engine.reading() as connection:
+        upgraded = _shape(connection)
+    engine.close()
+    if url.startswith("sqlite"):
+        fresh = SqlRecords(f"{url}.new")
+        fresh.close()
+        engine = Engine(f"{url}.new")
+        with engine.reading() as connection:
+            assert _shape(connection) == upgraded, "an upgraded database is like a new one"
+        engine.close()
+
+
+def _shape(connection: sa.Connection) -> dict[str, dict[str, str]]:
+    found = sa.inspect(connection)
+    return {
+        table: {column["name"]: str(column["type"]) for column in found.get_columns(table)}
+        for table in found.get_table_names()
+    }
 
 
 def test_sqlite_is_durable_and_checks_references(tmp_path: Path) -> None:

@@ -16,14 +16,14 @@ from deltalake import DeltaTable
 
 from mainspring.errors import DiskFull, StoreError
 from mainspring.stores.tables_delta import DeltaTables
-from mainspring.testing.contracts.tables import TablesContract, numbered
+from mainspring.testing.contracts.tables import TablesContract, logged, numbered, values_of
 from mainspring.testing.full_disk import small_disk
 
 
 class TestDelta(TablesContract):
     @pytest.fixture
     def open_tables(self, tmp_path: Path) -> Callable[[], DeltaTables]:
-        return lambda: DeltaTables(str(tmp_path / "ta[b]les *"))
+        return lambda: DeltaTables(str(tmp_path / "ta[b]les a=b *"))
 
 
 @pytest.fixture
@@ -197,3 +197,47 @@ def test_a_long_stream_is_never_in_memory(tmp_path: Path) -> None:
         [sys.executable, "-c", _LONG_WRITE, str(tmp_path)], check=True, capture_output=True, text=True
     )
     assert float(done.stdout) < 100  # MB; the rows take 320
+
+
+def test_what_a_week_has_forgotten_goes_and_nothing_else(tables: DeltaTables, tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    for n in range(4):
+        tables.record("log", logged(n, 2), partition="day", offsets={"w": (n, n + 1)})
+    (folder / "day=2026-02-01" / ".half.tmp").write_bytes(b"of a killed writer")
+    tables.compact("log", "2026-02-01")
+    assert tables.tidy("log") == 0, "a reader may still be at an older version"
+    age(folder, 8)
+    tables.record("log", logged(9, 1), partition="day", offsets={"w": (4, 5)})
+    assert tables.tidy("log") == 5
+    assert len(list(folder.rglob("*.parquet"))) == 3  # the merged one, the new one, the checkpoint
+    assert values_of(tables, "log") == [0, 0, 1, 1, 2, 2, 3, 3, 9]
+    assert tables.offset("log", "w") == 5
+
+
+def test_recorders_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
+    script = (
+        "import sys; from mainspring.stores.tables_delta import DeltaTables;"
+        "from mainspring.errors import WorkspaceBusy;"
+        "from mainspring.testing.contracts.tables import logged\n"
+        "t = DeltaTables(sys.argv[1])\n"
+        "for n in range(8):\n"
+        "    t.record('log', logged(n, 1), partition='day', offsets={sys.argv[2]: (n, n + 1)})\n"
+        "    try: t.compact('log', '2026-02-01')\n"
+        "    except WorkspaceBusy: pass\n"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path), str(n)]) for n in range(3)]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert values_of(DeltaTables(str(tmp_path)), "log") == sorted([*range(8)] * 3)
+
+
+def test_a_full_disk_leaves_a_log_as_it_was(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 2_000_000) as disk:
+        tables = DeltaTables(str(disk))
+        tables.record("log", logged(1, 2), partition="day", offsets={"w": (0, 1)})
+        noise = pl.DataFrame({"value": pl.Series(range(2_000_000)).hash().reinterpret(signed=True)})
+        rows = logged(1, 1).drop("value").join(noise, how="cross").select("day", "value", "at")
+        with pytest.raises(DiskFull, match="log"):
+            tables.record("log", rows, partition="day", offsets={"w": (1, 2)})
+        assert values_of(tables, "log") == [1, 1]
+        tables.record("log", logged(2, 1), partition="day", offsets={"w": (1, 2)})
+        assert values_of(tables, "log") == [1, 1, 2]

@@ -6,12 +6,12 @@ Each port has one contract suite in `mainspring.testing.contracts`, run over eve
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
 import mainspring.domain.release as release
 from mainspring.domain.access import ApiKey
-from mainspring.domain.routing import Routes
+from mainspring.domain.routing import Routes, Traffic
 from mainspring.domain.run import Run
 from mainspring.domain.snapshot import Snapshot
 
@@ -86,8 +86,17 @@ class Records(Protocol):
     def set_alias(self, model: str, alias: release.Alias, number: int | None, *, actor: str, reason: str) -> int:
         """Point an alias at a release (or at none), write the audit row, and return the route generation.
 
-        Pointing `champion` at the challenger also clears `challenger`. Setting what already holds writes
-        nothing and returns the present generation. Raises `UnknownRelease`.
+        Pointing `champion` at the challenger also clears `challenger`, and what the new champion makes of the
+        model's rules of traffic (`Traffic.under`) holds from then on; without a champion there are none. Setting
+        what already holds writes nothing and returns the present generation. Raises `UnknownRelease`.
+        """
+        ...
+
+    def set_traffic(self, model: str, traffic: Traffic, *, actor: str, reason: str) -> int:
+        """Set the model's rules of traffic, write the audit row, and return the route generation.
+
+        Setting what already holds writes nothing and returns the present generation. Raises `UnknownRelease` for
+        a release that is not there, `UsageError` where the model has no champion or a canary or shadow is it.
         """
         ...
 
@@ -96,7 +105,10 @@ class Records(Protocol):
         ...
 
     def audit(self, model: str | None = None, limit: int = 100) -> Sequence[Mapping[str, Any]]:
-        """Who or what changed which route, when and why; newest first."""
+        """Who or what changed which route, when and why; newest first.
+
+        A change of the rules of traffic has the alias `traffic`, and as `detail` the rules before and after.
+        """
         ...
 
     def add_key(self, key: ApiKey, *, actor: str) -> None:
@@ -114,12 +126,24 @@ class Records(Protocol):
         """Every key that was ever created, the revoked ones too."""
         ...
 
-    def heartbeat(self, worker: str, gateway: str, generation: int, *, ttl: float) -> None:
-        """A gateway worker says that it lives and which route generation it answers by."""
+    def heartbeat(
+        self,
+        worker: str,
+        gateway: str,
+        generation: int,
+        *,
+        ttl: float,
+        behind: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """A gateway worker says that it lives and which route generation it answers by.
+
+        Args:
+            behind: the models for which it answers by an older generation, because a release was refused.
+        """
         ...
 
-    def workers(self) -> Mapping[str, int]:
-        """The live workers and the generation of each."""
+    def workers(self, model: str | None = None) -> Mapping[str, int]:
+        """The live workers and the generation by which each answers: for that model, or at least for every one."""
         ...
 
     def forget_worker(self, worker: str) -> None: ...
@@ -159,7 +183,56 @@ class Tables(Protocol):
         ...
 
     def scan(self, table: str, version: int | None = None) -> Any:
-        """A Polars `LazyFrame` over the rows of that version, in the order in which they were written."""
+        """A Polars `LazyFrame` over the rows of that version, in the order in which they were written.
+
+        Of a table that `record` made: in no order; a filter by the partition reads nothing of the others.
+        """
+        ...
+
+    # Tables that grow all the time. Law: as above, but a version is kept for a week only, and rows have no order.
+
+    def record(self, table: str, rows: Any, *, partition: str, offsets: Mapping[str, tuple[int, int]]) -> int:
+        """Add rows to a table partitioned by the values of a column; makes the table, and adds columns it lacks.
+
+        Args:
+            offsets: for each application whose stream the rows are from, the place up to which its rows are
+                stored and the place up to which they are then; written with the rows, all or nothing.
+
+        Raises:
+            StoreError: the first place of an application is not what the table has, or a column is of another
+                kind than the table's.
+        """
+        ...
+
+    def offset(self, table: str, application: str) -> int:
+        """The place up to which the application's rows are stored; 0 where none are, or no such table."""
+        ...
+
+    def columns(self, table: str) -> Mapping[str, str]:
+        """The columns and their kinds in Delta's words (`double`, `long`, `boolean`, `timestamp`, `string` …)."""
+        ...
+
+    def partitions(self, table: str) -> Mapping[str, Sequence[int]]:
+        """The sizes in bytes of the files of each partition, by its value as text, in ascending order."""
+        ...
+
+    def compact(self, table: str, value: str, *, smaller_than: int = ..., at_least: int = 2) -> int:
+        """Merge the files of a partition that are smaller; the rows stay the same.
+
+        Args:
+            at_least: nothing is done where fewer files than these would be merged.
+
+        Returns:
+            how many files were merged.
+        """
+        ...
+
+    def drop(self, table: str, *, before: str) -> int:
+        """Remove the partitions whose value, as text, is smaller, and return how many there were."""
+        ...
+
+    def tidy(self, table: str) -> int:
+        """Write a checkpoint, and remove versions and files that nobody can need after a week; how many files."""
         ...
 
 

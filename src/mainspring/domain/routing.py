@@ -1,6 +1,148 @@
-"""Which release answers which request."""
+"""Which release answers which request.
 
-from dataclasses import dataclass, field
+A request has a routing key: what it names itself, else its first row's event key, else its own id. A hash of the
+key gives it a place in [0, 1), always the same for the same model, and shares of traffic are stretches of that
+line: the canary's grows from 0 upwards and the arms' lie at the other end, the first one outermost. So whoever had
+the canary keeps it while its share grows, and no arm moves when another changes after it.
+"""
+
+import math
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+
+from mainspring.domain.prediction_log import Role
+from mainspring.errors import UsageError
+
+_ARM = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+_MOST_ARMS, _MOST_SHADOWS = 16, 16
+_WHOLE = 1 + 1e-9  # three thirds, as decimals, may add up to a little more than one
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A release and its part of the traffic.
+
+    Attributes:
+        share: over 0, at most 1.
+
+    Raises:
+        UsageError: a number or a share that makes no sense.
+    """
+
+    number: int
+    share: float
+
+    def __post_init__(self) -> None:
+        _check_number(self.number)
+        _check_share(self.share)
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One of the fixed groups of an A/B test; its release may be the champion itself, as a group of control.
+
+    Raises:
+        UsageError: a name, a number or a share that makes no sense.
+    """
+
+    name: str
+    number: int
+    share: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not _ARM.fullmatch(self.name):
+            raise UsageError(
+                f"{self.name!r} is no name of an arm",
+                cure="use up to 31 lower-case letters, digits, - and _, with a letter first",
+            )
+        _check_number(self.number)
+        _check_share(self.share)
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What of a model's traffic goes to other releases than its champion, which answers all the rest.
+
+    Attributes:
+        canary: answers its share of the keys.
+        arms: each answers its own share of the keys.
+        shadows: each sees its share of the keys beside the one that answers, and is not heard.
+
+    Raises:
+        UsageError: more than the whole, or a release in two places.
+
+    Examples:
+        >>> Traffic(canary=Share(4, 0.1), shadows=(Share(5, 1.0),)).numbers
+        (4, 5)
+        >>> Traffic(canary=Share(4, 0.6), arms=(Arm("a", 5, 0.5),))
+        Traceback (most recent call last):
+        mainspring.errors.UsageError: the canary and the arms take 110% of the traffic; give them 100% at most
+    """
+
+    canary: Share | None = None
+    arms: tuple[Arm, ...] = ()
+    shadows: tuple[Share, ...] = ()
+
+    def __post_init__(self) -> None:
+        for what, given, most in (("arms", self.arms, _MOST_ARMS), ("shadows", self.shadows, _MOST_SHADOWS)):
+            if len(given) > most:
+                raise UsageError(f"{len(given)} {what} are too many", cure=f"give at most {most}")
+        taken = math.fsum([arm.share for arm in self.arms] + ([self.canary.share] if self.canary else []))
+        if taken > _WHOLE:
+            raise UsageError(
+                f"the canary and the arms take {taken * 100:.6g}% of the traffic", cure="give them 100% at most"
+            )
+        _check_once("arm", [arm.name for arm in self.arms])
+        answering = [arm.number for arm in self.arms] + ([self.canary.number] if self.canary else [])
+        _check_once("release", answering)
+        _check_once("shadow", [shadow.number for shadow in self.shadows])
+
+    def __bool__(self) -> bool:
+        """Whether there is any rule."""
+        return bool(self.canary or self.arms or self.shadows)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """All releases named, in ascending order."""
+        found = {arm.number for arm in self.arms} | {shadow.number for shadow in self.shadows}
+        if self.canary:
+            found.add(self.canary.number)
+        return tuple(sorted(found))
+
+    @property
+    def answering(self) -> tuple[int, ...]:
+        """The releases that answer requests, in ascending order."""
+        found = {arm.number for arm in self.arms}
+        if self.canary:
+            found.add(self.canary.number)
+        return tuple(sorted(found))
+
+    def under(self, champion: int) -> "Traffic":
+        """What is left of the rules when this release becomes the champion.
+
+        It is no canary and no shadow of itself any more, and an A/B test that has it as an arm is decided.
+
+        Examples:
+            >>> Traffic(canary=Share(4, 0.1), shadows=(Share(5, 1.0),)).under(champion=4)
+            Traffic(canary=None, arms=(), shadows=(Share(number=5, share=1.0),))
+        """
+        return replace(
+            self,
+            canary=None if self.canary and self.canary.number == champion else self.canary,
+            arms=() if any(arm.number == champion for arm in self.arms) else self.arms,
+            shadows=tuple(shadow for shadow in self.shadows if shadow.number != champion),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The release that a request falls to, and as what it answers."""
+
+    number: int
+    role: Role
+    arm: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +153,7 @@ class Route:
         digests: SHA-256 of the manifest of each release named here (and of those that may be pinned),
             by number, so that a gateway can tell a changed release from the one that was promoted.
         places: where each of these lies, relative to the workspace's releases.
+        traffic: what goes to others than the champion.
     """
 
     model: str
@@ -18,6 +161,7 @@ class Route:
     challenger: int | None = None
     digests: dict[int, str] = field(default_factory=dict)
     places: dict[int, str] = field(default_factory=dict)
+    traffic: Traffic = field(default_factory=Traffic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +173,82 @@ class Routes:
 
     def of(self, model: str) -> Route | None:
         return next((route for route in self.routes if route.model == model), None)
+
+
+def place_of(key: bytes, salt: str) -> float:
+    """The key's place in [0, 1): 53 bits of BLAKE2b, the same on every machine and for ever.
+
+    Args:
+        salt: which line it is on; the places of a key on two lines tell nothing of each other.
+
+    Examples:
+        >>> place_of(b"user 17", "adclick") == place_of(b"user 17", "adclick")
+        True
+    """
+    named = salt.encode()
+    # The salt's length goes first, so that no two pairs of salt and key are the same bytes.
+    digest = blake2b(b"%d:%s%s" % (len(named), named, key), digest_size=8).digest()
+    return (int.from_bytes(digest) >> 11) / (1 << 53)
+
+
+def assign(traffic: Traffic, champion: int, key: bytes, *, salt: str) -> Assignment:
+    """The release that answers for a key.
+
+    Args:
+        salt: the model's name, so that each model draws its own lots.
+
+    Examples:
+        >>> assign(Traffic(), 3, b"user 17", salt="adclick").number
+        3
+        >>> assign(Traffic(canary=Share(4, 1.0)), 3, b"user 17", salt="adclick").role
+        <Role.CANARY: 'canary'>
+    """
+    place = place_of(key, salt)
+    canary = traffic.canary
+    if canary is not None and place < canary.share:
+        return Assignment(canary.number, Role.CANARY)
+    end = 1.0
+    for arm in traffic.arms:
+        begin = end - arm.share
+        if begin <= place < end:
+            return Assignment(arm.number, Role.ARM, arm.name)
+        end = begin
+    return Assignment(champion, Role.CHAMPION)
+
+
+def shadowed(traffic: Traffic, key: bytes, *, salt: str, but: Collection[int] = ()) -> tuple[int, ...]:
+    """The releases that see a key's requests beside the one that answers.
+
+    All shadows of a model draw from one lot: what one of them sees, every one with a larger share sees too, so
+    that they can be compared on the same requests.
+
+    Args:
+        salt: the model's name.
+        but: those that answer the request themselves.
+
+    Examples:
+        >>> shadowed(Traffic(shadows=(Share(4, 1.0), Share(5, 1.0))), b"user 17", salt="adclick", but=(5,))
+        (4,)
+    """
+    if not traffic.shadows:
+        return ()
+    place = place_of(key, f"{salt}/shadow")
+    return tuple(s.number for s in traffic.shadows if place < s.share and s.number not in but)
+
+
+def _check_number(number: object) -> None:
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number < 10**9:
+        raise UsageError(f"{number!r} is no release number", cure="give the number of a release, e.g. 7")
+
+
+def _check_share(share: object) -> None:
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+        raise UsageError(
+            f"{share!r} is no share of traffic", cure="give a number over 0 and at most 1, e.g. 0.1 for 10%"
+        )
+
+
+def _check_once(what: str, given: Sequence[object]) -> None:
+    for one in given:
+        if given.count(one) > 1:
+            raise UsageError(f"the {what} {one} is given twice", cure=f"name each {what} once")

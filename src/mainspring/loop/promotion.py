@@ -17,7 +17,7 @@ def make_champion(
     """
     generation = records.set_alias(record.model, Alias.CHAMPION, record.number, actor=actor, reason=reason)
     deadline = clock.monotonic() + wait_seconds
-    while not all(seen >= generation for seen in records.workers().values()):
+    while not all(seen >= generation for seen in records.workers(record.model).values()):
         if clock.monotonic() >= deadline:
             return generation, False
         clock.sleep(_POLL_SECONDS)

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from mainspring.clock import SYSTEM_CLOCK, Clock
 from mainspring.domain.release import Alias, ReleaseRecord, ReleaseRef
-from mainspring.domain.routing import Route, Routes
+from mainspring.domain.routing import Route, Routes, Traffic
 from mainspring.domain.run import Run
 from mainspring.domain.snapshot import Snapshot
 from mainspring.errors import StoreError, UnknownRelease, UnknownSnapshot
@@ -36,6 +38,7 @@ from mainspring.stores.records_schema import (
     upgrade,
     workers,
 )
+from mainspring.stores.records_traffic import all_traffic, check_traffic, traffic_of, write_traffic
 
 _SHORTEST_PREFIX = 6
 
@@ -202,11 +205,7 @@ class SqlRecords(SqlKeys):
         with self._engine.writing() as connection:
             before = {row.alias: row.number for row in connection.execute(_aliases_of(model))}
             if number is not None and not _has_release(connection, model, number):
-                raise UnknownRelease(
-                    f"there is no release {model}@{number}",
-                    cure="see `mainspring releases`",
-                    where={"release": f"{model}@{number}"},
-                )
+                raise _unknown(model, number)
             changes: dict[str, int | None] = {str(alias): number}
             if alias is Alias.CHAMPION and number is not None and before.get(Alias.CHALLENGER) == number:
                 changes[str(Alias.CHALLENGER)] = None  # it has been proved
@@ -215,24 +214,48 @@ class SqlRecords(SqlKeys):
                 return _generation(connection)
             connection.execute(generation.update().values(value=generation.c.value + 1))
             present = _generation(connection)
+            told = {
+                "at": moment(self._clock.now()),
+                "model": model,
+                "actor": actor,
+                "reason": reason,
+                "generation": present,
+            }
             for name, after in changes.items():
                 _point(connection, model, name, after)
-                connection.execute(
-                    audit.insert().values(
-                        at=moment(self._clock.now()),
-                        model=model,
-                        alias=name,
-                        before=before.get(name),
-                        after=after,
-                        actor=actor,
-                        reason=reason,
-                        generation=present,
-                    )
-                )
+                connection.execute(audit.insert().values(**told, alias=name, before=before.get(name), after=after))
+            if str(Alias.CHAMPION) in changes:
+                rules = traffic_of(connection, model)
+                left = Traffic() if number is None else rules.under(number)
+                if left != rules:
+                    write_traffic(connection, told, rules, left)
+            return present
+
+    def set_traffic(self, model: str, traffic: Traffic, *, actor: str, reason: str) -> int:
+        with self._engine.writing() as connection:
+            before = traffic_of(connection, model)
+            if traffic == before:
+                return _generation(connection)
+            named = {row.alias: row.number for row in connection.execute(_aliases_of(model))}
+            check_traffic(traffic, model, named.get(Alias.CHAMPION))
+            for number in traffic.numbers:
+                if not _has_release(connection, model, number):
+                    raise _unknown(model, number)
+            connection.execute(generation.update().values(value=generation.c.value + 1))
+            present = _generation(connection)
+            told = {
+                "at": moment(self._clock.now()),
+                "model": model,
+                "actor": actor,
+                "reason": reason,
+                "generation": present,
+            }
+            write_traffic(connection, told, before, traffic)
             return present
 
     def routes(self) -> Routes:
         with self._engine.reading() as connection:
+            rules = all_traffic(connection)
             named: dict[str, dict[str, int]] = {}
             for row in connection.execute(sa.select(aliases).order_by(aliases.c.model)):
                 named.setdefault(row.model, {})[row.alias] = row.number
@@ -252,6 +275,7 @@ class SqlRecords(SqlKeys):
                         challenger=named[model].get(Alias.CHALLENGER),
                         digests=digests[model],
                         places=places[model],
+                        traffic=rules.get(model, Traffic()),
                     )
                     for model in routed
                 ),
@@ -272,13 +296,22 @@ class SqlRecords(SqlKeys):
                     "actor": row.actor,
                     "reason": row.reason,
                     "generation": row.generation,
+                    "detail": None if row.detail is None else msgspec.json.decode(row.detail),
                 }
                 for row in connection.execute(query)
             ]
 
     # Gateway workers
 
-    def heartbeat(self, worker: str, gateway: str, generation: int, *, ttl: float) -> None:
+    def heartbeat(
+        self,
+        worker: str,
+        gateway: str,
+        generation: int,
+        *,
+        ttl: float,
+        behind: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         with self._engine.writing() as connection:
             present = now(connection, self._clock)
             connection.execute(
@@ -290,13 +323,19 @@ class SqlRecords(SqlKeys):
                     gateway=gateway,
                     generation=generation,
                     expires_at=present + round(ttl * 1_000_000),
+                    behind=msgspec.json.encode(dict(behind)).decode() if behind else None,
                 )
             )
 
-    def workers(self) -> Mapping[str, int]:
+    def workers(self, model: str | None = None) -> Mapping[str, int]:
         with self._engine.reading() as connection:
             alive = sa.select(workers).where(workers.c.expires_at > now(connection, self._clock))
-            return {row.worker: row.generation for row in connection.execute(alive.order_by(workers.c.worker))}
+            found = {}
+            for row in connection.execute(alive.order_by(workers.c.worker)):
+                behind: dict[str, int] = {} if row.behind is None else msgspec.json.decode(row.behind)
+                by_model = min([row.generation, *behind.values()]) if model is None else behind.get(model)
+                found[row.worker] = row.generation if by_model is None else by_model
+            return found
 
     def forget_worker(self, worker: str) -> None:
         with self._engine.writing() as connection:
@@ -325,6 +364,14 @@ def _aliases(connection: sa.Connection) -> dict[tuple[str, int], tuple[str, ...]
 def _has_release(connection: sa.Connection, model: str, number: int) -> bool:
     query = sa.select(releases.c.number).where(releases.c.model == model, releases.c.number == number)
     return connection.execute(query).first() is not None
+
+
+def _unknown(model: str, number: int) -> UnknownRelease:
+    return UnknownRelease(
+        f"there is no release {model}@{number}",
+        cure="see `mainspring releases`",
+        where={"release": f"{model}@{number}"},
+    )
 
 
 def _generation(connection: sa.Connection) -> int:

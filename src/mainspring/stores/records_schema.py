@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from mainspring.errors import StoreError
 
-VERSION = 1
+VERSION = 2
 
 TABLES = sa.MetaData()
 
@@ -96,6 +96,14 @@ audit = sa.Table(
     sa.Column("actor", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("generation", sa.BigInteger, nullable=False),
+    sa.Column("detail", _JSON),  # what no number says: the rules of traffic before and after
+)
+
+traffic = sa.Table(
+    "traffic",
+    TABLES,
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("rules", _JSON, nullable=False),
 )
 
 workers = sa.Table(
@@ -105,6 +113,7 @@ workers = sa.Table(
     sa.Column("gateway", sa.Text, nullable=False),
     sa.Column("generation", sa.BigInteger, nullable=False),
     sa.Column("expires_at", _MOMENT, nullable=False),
+    sa.Column("behind", _JSON),  # by model the older generation by which the worker answers for it
 )
 
 leases = sa.Table(
@@ -149,8 +158,16 @@ _APPEND_ONLY = {
 
 Migration = Callable[[sa.Connection], None]
 
+
+def _to_2(connection: sa.Connection) -> None:
+    """Rules of traffic, keys, and workers that follow the routes model by model."""
+    connection.execute(sa.text("ALTER TABLE audit ADD COLUMN detail TEXT"))
+    connection.execute(sa.text("ALTER TABLE workers ADD COLUMN behind TEXT"))
+    TABLES.create_all(connection)  # those that are not there yet
+
+
 # From version n to n + 1, by n. A migration never changes once it has been released.
-MIGRATIONS: Mapping[int, Migration] = {}
+MIGRATIONS: Mapping[int, Migration] = {1: _to_2}
 
 
 def upgrade(

@@ -1,0 +1,60 @@
+"""A model's rules of traffic in the records database."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from mainspring.domain.routing import Traffic
+from mainspring.errors import UsageError
+from mainspring.stores.records_schema import audit, traffic
+
+
+def all_traffic(connection: sa.Connection) -> dict[str, Traffic]:
+    """The rules of every model that has some."""
+    return {row.model: _read(row.rules) for row in connection.execute(sa.select(traffic))}
+
+
+def traffic_of(connection: sa.Connection, model: str) -> Traffic:
+    """The model's rules; none of them where nothing was set."""
+    rules = connection.execute(sa.select(traffic.c.rules).where(traffic.c.model == model)).scalar_one_or_none()
+    return Traffic() if rules is None else _read(rules)
+
+
+def check_traffic(rules: Traffic, model: str, champion: int | None) -> None:
+    """Raises `UsageError` for rules that this champion makes senseless."""
+    if champion is None and rules:
+        raise UsageError(
+            f"{model} has no champion, so there is no traffic to share",
+            cure=f"promote a release first: `mainspring promote {model}@N`",
+            where={"model": model},
+        )
+    named = [("canary", rules.canary.number)] if rules.canary else []
+    named += [("shadow", shadow.number) for shadow in rules.shadows]
+    for role, number in named:
+        if number == champion:
+            raise UsageError(
+                f"{model}@{number} is the champion, and cannot be its own {role}",
+                cure="name another release",
+                where={"release": f"{model}@{number}"},
+            )
+
+
+def write_traffic(connection: sa.Connection, told: Mapping[str, Any], before: Traffic, after: Traffic) -> None:
+    """Replace the model's rules, and tell the audit.
+
+    Args:
+        told: the audit row's columns that do not depend on the rules.
+    """
+    model = told["model"]
+    connection.execute(traffic.delete().where(traffic.c.model == model))
+    if after:
+        rules = msgspec.json.encode(after).decode()
+        connection.execute(traffic.insert().values(model=model, rules=rules))
+    detail = msgspec.json.encode({"before": before, "after": after}).decode()
+    connection.execute(audit.insert().values(**told, alias="traffic", detail=detail))
+
+
+def _read(rules: str) -> Traffic:
+    return msgspec.json.decode(rules, type=Traffic)
