@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pyarrow as pa
@@ -137,3 +138,94 @@ class TablesContract:
     def test_a_table_cannot_leave_the_store(self, tables: Tables, name: str) -> None:
         with pytest.raises(StoreError):
             tables.create(name, FRAME, transaction="t1")
+
+    # --- tables that grow all the time ---------------------------------------------------------------------------
+
+    def test_recorded_rows_are_there_once(self, tables: Tables, open_tables: Callable[[], Tables]) -> None:
+        assert tables.offset("log", "worker") == 0
+        tables.record("log", logged(1, 2), partition="day", offsets={"worker": (0, 10), "other": (0, 3)})
+        tables.record("log", logged(2, 2), partition="day", offsets={"worker": (10, 20)})
+        assert (tables.offset("log", "worker"), tables.offset("log", "other")) == (20, 3)
+        for offsets in ({"worker": (0, 10)}, {"worker": (10, 20)}, {"worker": (20, 30), "other": (0, 4)}):
+            with pytest.raises(StoreError, match="up to"):
+                open_tables().record("log", logged(9, 2), partition="day", offsets=offsets)
+        assert open_tables().offset("log", "worker") == 20
+        assert values_of(tables, "log") == [1, 1, 2, 2]
+
+    def test_only_the_asked_partition_is_read(self, tables: Tables) -> None:
+        days = [date(2026, 1, 30) + timedelta(days=n) for n in range(4)]
+        frame = pl.concat([logged(n, 3, day) for n, day in enumerate(days)])
+        tables.record("log", frame, partition="day", offsets={"w": (0, 1)})
+        assert list(tables.partitions("log")) == [str(day) for day in days]
+        assert_frame_equal(tables.scan("log").collect().sort("value"), frame)
+        assert (
+            tables.scan("log").filter(pl.col("day") == days[2]).collect().get_column("value").to_list() == [2] * 3
+        )
+        assert tables.scan("log").filter(pl.col("day") > days[3]).collect().is_empty()
+
+    def test_recorded_rows_may_bring_new_columns(self, tables: Tables) -> None:
+        tables.record("log", logged(1, 1), partition="day", offsets={"w": (0, 1)})
+        wider = logged(2, 1).with_columns(pl.lit("x").alias("input_job"), pl.lit(0.5).alias("input_age"))
+        tables.record("log", wider, partition="day", offsets={"w": (1, 2)})
+        tables.record("log", logged(3, 1), partition="day", offsets={"w": (2, 3)})
+        rows = tables.scan("log").sort("value").collect()
+        assert rows.get_column("input_job").to_list() == [None, "x", None]
+        assert rows.get_column("input_age").to_list() == [None, 0.5, None]
+        kinds = {"day": "date", "value": "long", "at": "timestamp", "input_job": "string", "input_age": "double"}
+        assert dict(tables.columns("log")) == kinds
+
+    def test_a_recorded_column_keeps_its_kind(self, tables: Tables) -> None:
+        tables.record("log", logged(1, 1), partition="day", offsets={"w": (0, 1)})
+        other = logged(2, 1).with_columns(pl.col("value").cast(pl.String))
+        with pytest.raises(StoreError, match="'value'"):
+            tables.record("log", other, partition="day", offsets={"w": (1, 2)})
+        assert tables.offset("log", "w") == 1
+        assert values_of(tables, "log") == [1]
+
+    def test_a_place_may_move_without_rows(self, tables: Tables) -> None:
+        tables.record("log", logged(1, 1), partition="day", offsets={"w": (0, 1)})
+        tables.record("log", logged(1, 1).clear(), partition="day", offsets={"w": (1, 7)})
+        assert tables.offset("log", "w") == 7
+        assert values_of(tables, "log") == [1]
+
+    def test_compaction_changes_no_row(self, tables: Tables) -> None:
+        day, other = date(2026, 2, 1), date(2026, 2, 2)
+        for n in range(6):
+            tables.record("log", logged(n, 1000, day), partition="day", offsets={"w": (n, n + 1)})
+        wide = logged(7, 10, day).with_columns(pl.lit(0.5).alias("input_age"))
+        tables.record("log", wide, partition="day", offsets={"w": (6, 7)})
+        tables.record("log", logged(8, 5, other), partition="day", offsets={"w": (7, 8)})
+        before = tables.scan("log").collect().sort("value")
+        old = tables.version("log")
+        assert tables.compact("log", "2026-02-01", at_least=8) == 0
+        assert tables.compact("log", "2026-02-01", smaller_than=10) == 0
+        assert tables.compact("log", "2026-02-01") == 7
+        assert [len(sizes) for sizes in tables.partitions("log").values()] == [1, 1]
+        assert_frame_equal(tables.scan("log").collect().sort("value"), before)
+        assert_frame_equal(tables.scan("log", old).collect().sort("value"), before)
+        assert tables.offset("log", "w") == 8
+        assert tables.compact("log", "2026-02-01") == 0
+        tables.tidy("log")
+        assert_frame_equal(tables.scan("log", old).collect().sort("value"), before)
+
+    def test_old_partitions_go(self, tables: Tables) -> None:
+        for n in range(5):
+            tables.record("log", logged(n, 2, date(2026, 2, 1 + n)), partition="day", offsets={"w": (n, n + 1)})
+        assert tables.drop("log", before="2026-02-01") == 0
+        assert tables.drop("log", before="2026-02-04") == 3
+        assert values_of(tables, "log") == [3, 3, 4, 4]
+        assert tables.offset("log", "w") == 5
+        assert list(tables.partitions("log")) == ["2026-02-04", "2026-02-05"]
+
+
+def logged(value: int, rows: int, day: date = date(2026, 2, 1)) -> pl.DataFrame:
+    at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    return pl.DataFrame(
+        {"day": [day] * rows, "value": [value] * rows, "at": [at] * rows},
+        schema={"day": pl.Date, "value": pl.Int64, "at": pl.Datetime("us", "UTC")},
+    )
+
+
+def values_of(tables: Tables, table: str) -> list[int]:
+    values: list[int] = tables.scan(table).collect().get_column("value").sort().to_list()
+    return values
