@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mainspring.data.schema_file import format_schema, parse_schema, read_schema, write_schema
-from mainspring.domain.schema import Column, Kind, Schema, Severity
+from mainspring.domain.schema import Column, Kind, Personal, Schema, Severity
 from mainspring.errors import DataError
 
 hostile = st.one_of(
@@ -48,6 +48,7 @@ def columns(draw: st.DrawFn) -> Column:
         categories=draw(st.none() | st.lists(hostile, max_size=30).map(tuple)),
         unique=draw(st.booleans()),
         freshness=draw(st.sampled_from([None, "7d", "1h30m"])),
+        personal=draw(st.sampled_from([None, *Personal])),
         severity=draw(st.sampled_from(Severity)),
     )
 
@@ -129,3 +130,13 @@ def test_any_text_gives_a_schema_or_our_error(text: str) -> None:
     except DataError:
         return
     assert isinstance(found, Schema)
+
+
+def test_an_unknown_way_with_personal_values_is_named() -> None:
+    with pytest.raises(DataError, match="personal is 'hide'; use one of: hash, mask, omit"):
+        parse_schema('[columns.mail]\nkind = "text"\npersonal = "hide"\n')
+
+
+def test_the_tag_of_personal_values_makes_no_new_snapshot() -> None:
+    plain, tagged = Column("mail", Kind.TEXT), Column("mail", Kind.TEXT, personal=Personal.HASH)
+    assert Schema((plain,)).reading_digest() == Schema((tagged,)).reading_digest()

@@ -1,6 +1,7 @@
 """The encoder of requests: right rows become numbers, wrong ones name their row, field and cure."""
 
 import math
+import re
 import subprocess
 import sys
 
@@ -218,3 +219,36 @@ def test_the_gateway_can_import_it() -> None:
         f"assert not set({heavy!r}.split()) & set(sys.modules), set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_events_key_may_stand_in_a_row_and_changes_nothing() -> None:
+    encoder = Encoder(FIELDS, ["id", "segment", "job"])
+    for rows in ([GOOD], [GOOD] * 3, [GOOD] * 40):
+        keyed = [{"id": f"k{n}", **row} if n % 2 == 0 else {**row, "segment": None} for n, row in enumerate(rows)]
+        np.testing.assert_array_equal(encoder.rows_to_matrix(keyed), encoder.rows_to_matrix(rows))
+        np.testing.assert_equal(encoder.rows_to_columns(keyed), encoder.rows_to_columns(rows))
+
+
+@pytest.mark.parametrize("rows", [1, 3, 40])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"id": ["k"]}, "row 0: field 'id' is an array, not a plain value"),
+        ({"id": {}}, "row 0: field 'id' is an object"),
+        ({"id": 1, "nosuch": 1}, "row 0: there is no field 'nosuch'"),
+        ({"nosuch": 1}, "row 0: there is no field 'nosuch'"),
+    ],
+)
+def test_nothing_else_may_stand_in_a_row(rows: int, change: dict[str, object], message: str) -> None:
+    encoder = Encoder(FIELDS, ["id"])
+    for convert in (encoder.rows_to_matrix, encoder.rows_to_columns):
+        with pytest.raises(InvalidInput, match=re.escape(message)):
+            convert([{**GOOD, **change}] * rows)
+
+
+def test_a_key_does_not_stand_for_an_absent_field() -> None:
+    row = {"id": 1, **GOOD}
+    del row["job"]
+    for rows in ([row], [row] * 40):
+        with pytest.raises(InvalidInput, match="'job' is absent"):
+            Encoder(FIELDS, ["id"]).rows_to_matrix(rows)

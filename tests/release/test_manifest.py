@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainspring.domain.release import Manifest, OutputSpec, RuntimeKind, RuntimeSpec
+from mainspring.domain.release import InputField, Manifest, OutputSpec, RuntimeKind, RuntimeSpec
+from mainspring.domain.schema import Kind, Personal
 from mainspring.domain.task import Task
 from mainspring.errors import ReleaseError
 from mainspring.release.manifest import decode_manifest, encode_manifest, is_inside
@@ -49,6 +50,20 @@ def test_an_adopted_release_has_no_training() -> None:
     assert decode_manifest(encode_manifest(adopted)) == adopted
 
 
+def test_a_manifest_from_before_a_field_was_known_reads() -> None:
+    document = json.loads(WHOLE)
+    del document["key_personal"]
+    for field in document["inputs"]:
+        del field["personal"]
+    assert decode_manifest(json.dumps(document).encode()) == a_manifest()
+
+
+def test_what_is_personal_is_told() -> None:
+    mail = InputField("mail", Kind.TEXT, personal=Personal.HASH)
+    told = a_manifest(inputs=(mail,), key_personal=Personal.MASK)
+    assert decode_manifest(encode_manifest(told)) == told
+
+
 def test_numbers_of_numpy_are_plain_numbers() -> None:
     written = a_manifest(training=_training(params={"depth": np.int64(3), "rate": np.float64(0.5)}))
     assert decode_manifest(encode_manifest(written)).training == _training(params={"depth": 3, "rate": 0.5})
@@ -78,7 +93,7 @@ def test_a_newer_format_is_refused_whatever_else_it_holds() -> None:
         decode_manifest(b'{"format": 2, "everything": "else"}')
 
 
-@pytest.mark.parametrize("name", sorted(set(json.loads(WHOLE)) - {"warnings"}))
+@pytest.mark.parametrize("name", sorted(set(json.loads(WHOLE)) - {"warnings", "key_personal"}))
 def test_an_absent_field_is_named(name: str) -> None:
     document = json.loads(WHOLE)
     del document[name]

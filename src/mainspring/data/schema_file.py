@@ -8,11 +8,12 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from mainspring.domain.durations import parse_duration
-from mainspring.domain.schema import Column, Kind, Schema, Severity
+from mainspring.domain.schema import Column, Kind, Personal, Schema, Severity
 from mainspring.errors import DataError, DeclarationError
 from mainspring.stores.atomic import write_atomic
 
@@ -30,10 +31,13 @@ _HEAD = """\
 #   nullable, max_missing_share, minimum, maximum, categories, unique
 #   freshness     the greatest age of the newest time, e.g. "7d"
 #   severity      "error" stops a run, "warning" is recorded, "off" is not looked at
+# What the prediction log keeps of it:
+#   personal      "hash" (equal values stay equal), "mask" (only that there was one) or "omit"; else all of it
 # Ranges are those seen, a tenth wider; categories are those seen.
 """
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _LISTS = ("missing", "true", "false", "categories")
+_WORDS: dict[str, type[StrEnum]] = {"kind": Kind, "severity": Severity, "personal": Personal}
 _FLAGS = ("strip", "drop_dot", "nullable", "unique")
 _DEFAULTS = {each.name: each.default for each in fields(Column) if each.name != "name"}
 _ESCAPES = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
@@ -133,8 +137,8 @@ def _column(file: str, name: str, table: Any) -> Column:
 
 def _checked(file: str, column: str, key: str, value: Any) -> Any:
     """The value of an entry as `Column` has it."""
-    if key in ("kind", "severity"):
-        known = Kind if key == "kind" else Severity
+    if key in _WORDS:
+        known = _WORDS[key]
         if value not in list(known):
             raise _wrong(file, column, key, f"is {value!r}", f"use one of: {', '.join(known)}")
         return known(value)

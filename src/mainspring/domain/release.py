@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from mainspring.domain.schema import Kind
+from mainspring.domain.schema import Kind, Personal
 from mainspring.domain.task import Task
 from mainspring.domain.verdict import Estimate, Verdict
 from mainspring.errors import UsageError
@@ -67,6 +67,7 @@ class InputField:
         vocabulary: for a category of a compiled release, the values that the model knows, in code order.
             Code `len(vocabulary)` means an unknown value, `len(vocabulary) + 1` a missing one.
         categories: the values seen in training, for documentation (at most 100).
+        personal: what becomes of its values before the prediction log is written.
     """
 
     name: str
@@ -82,6 +83,7 @@ class InputField:
     vocabulary: tuple[str, ...] | None = None
     categories: tuple[str, ...] | None = None
     description: str = ""
+    personal: Personal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,7 @@ class Manifest:
         verdicts: of the gates, at sealing.
         metrics: on the holdout, with intervals.
         origin: `trained` or `adopted`.
+        key_personal: what becomes of the event's key before the prediction log is written.
     """
 
     format: int
@@ -208,10 +211,16 @@ class Manifest:
     verdicts: tuple[Verdict, ...]
     parent: str | None  # the champion at sealing, e.g. `adclick@6`
     warnings: tuple[str, ...] = ()
+    key_personal: Personal | None = None
 
     @property
     def ref(self) -> ReleaseRef:
         return ReleaseRef(self.model, self.number)
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """What rows may carry besides the inputs: the event's key."""
+        return () if self.key is None else (self.key,)
 
 
 MANIFEST_FORMAT = 1

@@ -29,6 +29,14 @@ class Severity(StrEnum):
     OFF = "off"
 
 
+class Personal(StrEnum):
+    """How a value that is a person's is kept in the prediction log."""
+
+    HASH = "hash"  # its keyed digest: equal values stay equal, and cannot be read
+    MASK = "mask"  # only that there was one
+    OMIT = "omit"  # not at all
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column: how its text is read and what its values may be.
@@ -50,6 +58,7 @@ class Column:
         unique: no value may come twice.
         freshness: for a time column, the greatest allowed age of its newest value, as a duration text.
         severity: what a broken check of this column does.
+        personal: what becomes of its values before the prediction log is written; `None` keeps them.
     """
 
     name: str
@@ -69,6 +78,7 @@ class Column:
     unique: bool = False
     freshness: str | None = None
     severity: Severity = Severity.WARNING
+    personal: Personal | None = None
 
     def reading(self) -> dict[str, object]:
         """The part of the column that decides how its text is read."""

@@ -9,7 +9,7 @@ Imports nothing but the standard library and numpy: gateway workers use it.
 
 import struct
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NoReturn
 
@@ -23,6 +23,7 @@ from mainspring.release.encoding_cells import (
     NUMERIC_KINDS,
     Number,
     RefusedValue,
+    describe,
     number_reader,
     text_reader,
 )
@@ -68,6 +69,8 @@ class Encoder:
 
     Args:
         inputs: the release's fields, in the model's order.
+        ignored: further fields that a row may have, with any plain value: the event's key, and what other releases
+            of the model take.
 
     Examples:
         >>> age = InputField("age", Kind.INTEGER)
@@ -81,9 +84,10 @@ class Encoder:
 without quotes
     """
 
-    def __init__(self, inputs: Sequence[InputField]) -> None:
+    def __init__(self, inputs: Sequence[InputField], ignored: Iterable[str] = ()) -> None:
         self.inputs = tuple(inputs)
         self._names = tuple(field.name for field in self.inputs)
+        self._ignored = frozenset(ignored).difference(self._names)
         self._width = len(self.inputs)
         self._values = _values_getter(self._names)
         self._plan = tuple(_plan(field) for field in self.inputs)
@@ -126,7 +130,7 @@ without quotes
         return columns
 
     def _one(self, row: Row) -> npt.NDArray[np.float64]:
-        if len(row) != self._width:
+        if len(row) != self._width and len(row) != self._width + self._extra(row):
             raise _Mismatch
         cells: list[Any] = []
         add = cells.append
@@ -141,8 +145,8 @@ without quotes
         return np.ndarray((1, self._width), np.float64, self._pack(*cells))
 
     def _many(self, rows: Sequence[Row]) -> npt.NDArray[np.float64]:
-        width = self._width
-        if any(len(row) != width for row in rows):
+        width, extra = self._width, self._extra
+        if any(len(row) != width and len(row) != width + extra(row) for row in rows):
             raise _Mismatch
         matrix = np.empty((len(rows), width))
         columns: Any = zip(*map(self._values, rows), strict=True)
@@ -169,6 +173,16 @@ without quotes
                 matrix[:, place] = [convert(value) for value in values]
         return matrix
 
+    def _extra(self, row: Row) -> int:
+        """How many of the ignored fields a row has; all that go unread are plain values."""
+        found = 0
+        for name in self._ignored:
+            if name in row:
+                if isinstance(row[name], list | dict):
+                    raise _Mismatch
+                found += 1
+        return found
+
     def _slowly(self, rows: Sequence[Row]) -> npt.NDArray[np.float64]:
         """Value by value: it finds the first place that is wrong and names it."""
         matrix = np.empty((len(rows), self._width))
@@ -188,7 +202,15 @@ without quotes
                 cure=f"send an object with the fields {_listed(self._names)}",
                 where={"row": number},
             )
-        for name in row:
+        for name, value in row.items():
+            if name in self._ignored and not isinstance(value, list | dict):
+                continue
+            if name in self._ignored:
+                raise InvalidInput(
+                    f"row {number}: field {name!r} is {describe(value)}, not a plain value",
+                    cure="send a text or a number",
+                    where={"row": number, "field": name},
+                )
             if name not in self._names:
                 raise InvalidInput(
                     f"row {number}: there is no field {_short(name)}",

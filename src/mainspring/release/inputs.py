@@ -16,7 +16,7 @@ def input_fields(columns: Sequence[Column], seen: pl.DataFrame) -> tuple[InputFi
     """What requests must look like.
 
     A field is required where not one of the rows seen lacked it. Values are named only where they are
-    categories: a text or an id may be a person's.
+    categories and not personal: a text or an id may be a person's.
 
     Args:
         columns: the features' columns of the schema, in order.
@@ -43,7 +43,8 @@ def _field(column: Column, values: pl.Series) -> InputField:
         false=column.false,
         minimum=low,
         maximum=high,
-        categories=_categories(values) if column.kind is Kind.CATEGORY else None,
+        categories=_categories(values) if column.kind is Kind.CATEGORY and column.personal is None else None,
+        personal=column.personal,
     )
 
 

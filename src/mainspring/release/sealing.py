@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,17 +11,14 @@ from typing import TYPE_CHECKING, Any
 import mainspring
 from mainspring.domain.ids import digest_bytes, digest_json
 from mainspring.domain.release import MANIFEST_FORMAT, Manifest, OutputSpec, TrainingRecord
-from mainspring.domain.schema import Column
+from mainspring.domain.schema import Column, Personal
 from mainspring.domain.task import Task
 from mainspring.domain.verdict import Estimate, Verdict
-from mainspring.errors import StoreError
 from mainspring.release.card import CARD, CardFacts, render_card
 from mainspring.release.golden import GOLDEN, encode_golden
 from mainspring.release.lock import LOCK, environment_lock
-from mainspring.release.manifest import MANIFEST, SIGNATURE, encode_manifest, is_inside
-from mainspring.release.opening import open_release, read_manifest
-from mainspring.release.signing import sign
-from mainspring.stores.atomic import naming_a_full_disk, publish_folder
+from mainspring.release.manifest import is_inside
+from mainspring.release.sealed_folder import Sealing, seal_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +45,7 @@ class SealOrder:
         settings: further files that belong to the source: `mainspring.toml`, `schema.toml`.
         lock: the environment as a lock file; that of this process where not given.
         parent: the champion at sealing, e.g. `adclick@6`.
+        key_personal: what the key's column says of its values.
     """
 
     model: str
@@ -78,10 +74,7 @@ class SealOrder:
     lock: str | None = None
     parent: str | None = None
     warnings: tuple[str, ...] = field(default=())
-
-    @property
-    def name(self) -> str:
-        return f"{self.model}@{self.number}"
+    key_personal: Personal | None = None
 
 
 def seal(order: SealOrder, *, folder: Path, key: Ed25519PrivateKey) -> Manifest:
@@ -102,48 +95,7 @@ def seal(order: SealOrder, *, folder: Path, key: Ed25519PrivateKey) -> Manifest:
         CandidateError: the estimator does not answer a real row.
         ReleaseError: the estimator cannot be kept in a file, or the release does not open.
     """
-    draft = folder.with_name(f".{folder.name}.sealing")
-    if draft.exists():
-        shutil.rmtree(draft)
-    if folder.exists():
-        return _sealed_before(order, folder, key)
-    role = f"the release {order.name}"
-    try:
-        with naming_a_full_disk(role):
-            draft.mkdir(parents=True)
-        manifest = _write(order, draft, key, role)
-        open_release(draft, [key.public_key()]).close()
-        publish_folder(draft, folder, role=role)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        with suppress(OSError):
-            folder.parent.rmdir()  # only if it is empty
-        raise
-    return manifest
-
-
-def _sealed_before(order: SealOrder, folder: Path, key: Ed25519PrivateKey) -> Manifest:
-    manifest = read_manifest(folder, [key.public_key()])
-    if manifest.run_id != order.run_id:
-        raise StoreError(
-            f"the place of {order.name} is taken by the release of another run ({manifest.run_id})",
-            cure="reserve a number of its own for this one",
-            where={"release": order.name},
-        )
-    open_release(folder, [key.public_key()]).close()
-    return manifest
-
-
-def _write(order: SealOrder, draft: Path, key: Ed25519PrivateKey, role: str) -> Manifest:
-    files, manifest = _contents(order)
-    content = encode_manifest(manifest)
-    files |= {MANIFEST: content, SIGNATURE: sign(content, key)}
-    for name, content in files.items():
-        place = draft / name
-        with naming_a_full_disk(role):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)
-    return manifest
+    return seal_folder(Sealing(order.model, order.number, order.run_id, lambda: _contents(order)), folder, key)
 
 
 def _contents(order: SealOrder) -> tuple[dict[str, bytes], Manifest]:
@@ -215,6 +167,7 @@ def _contents(order: SealOrder) -> tuple[dict[str, bytes], Manifest]:
         verdicts=order.verdicts,
         parent=order.parent,
         warnings=order.warnings,
+        key_personal=order.key_personal,
     )
     files[CARD] = render_card(manifest, order.facts).encode()
     digests = {name: digest_bytes(content) for name, content in files.items()}

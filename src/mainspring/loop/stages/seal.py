@@ -47,6 +47,7 @@ def run(context: RunContext) -> str:
         columns=tuple(schema[name] for name in resolved.features),
         target_column=schema[resolved.target],
         key=resolved.key,
+        key_personal=schema[resolved.key].personal if resolved.key is not None else None,
         time=resolved.time,
         estimator=estimator,
         training_rows=context.rows[data.row[~data.holdout]].select(columns),
@@ -140,7 +141,7 @@ def _facts(context: RunContext, evaluation: Evaluation, estimator: Any) -> CardF
             seed=context.model.seed,
             clock=context.workspace.clock,
         ),
-        importance_metric=metric,
+        primary_metric=metric,
         comparisons=tuple(_comparisons(context, evaluation)),
     )
 

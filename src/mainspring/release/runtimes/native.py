@@ -59,7 +59,7 @@ class NativeRuntime:
         timeout: float = 60.0,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self.encoder = Encoder(manifest.inputs)
+        self.encoder = Encoder(manifest.inputs, manifest.ignored)
         self._folder = folder
         self._manifest = manifest
         self._start_timeout = start_timeout

@@ -86,16 +86,20 @@ def row(manifest: Manifest) -> Schema:
     return {"$ref": f"#/components/schemas/{manifest.model}.Row"}
 
 
-def row_schema(inputs: Sequence[InputField]) -> Schema:
-    """The JSON schema of one row: every field is sent, unknown values as null.
+def row_schema(inputs: Sequence[InputField], key: str | None = None) -> Schema:
+    """The JSON schema of one row: every field is sent, unknown values as null; the event's key may be sent, too.
 
     Examples:
         >>> row_schema([InputField("age", Kind.INTEGER)])["properties"]
         {'age': {'type': ['integer', 'null']}}
     """
+    properties = {field.name: field_schema(field) for field in inputs}
+    if key is not None and key not in properties:
+        about = "the event's own key, by which its truth may be told later"
+        properties[key] = {"type": ["string", "integer", "null"], "description": about}
     return {
         "type": "object",
-        "properties": {field.name: field_schema(field) for field in inputs},
+        "properties": properties,
         "required": [field.name for field in inputs],
         "additionalProperties": False,
     }
