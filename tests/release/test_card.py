@@ -33,7 +33,7 @@ FACTS = CardFacts(
     naive_answer="the shares of the classes",
     slices=(Slice({"device": "phone"}, 1200, {"roc_auc": ESTIMATE}), Slice({"device": "other"}, 3, {})),
     importance=(Loss("age", 0.2, 0.01),),
-    importance_metric="roc_auc",
+    primary_metric="roc_auc",
     comparisons=(
         Comparison(
             "the champion adclick@6",
@@ -66,6 +66,7 @@ FACTS = CardFacts(
         "| f1 | – | – | – | – | not measured |",
         "## Compared with a logistic baseline",
         "| roc_auc | 0.9623 | 0.9123 | 0.05 | 0.01 to 0.09 | better |",
+        "By `roc_auc`, which it was tuned by: better.",
         "## By device",
         "| phone | 1,200 | 0.9123 (0.89 to 0.93) |",
         "| other | 3 | – |",
@@ -83,6 +84,23 @@ FACTS = CardFacts(
 )
 def test_it_says(said: str) -> None:
     assert said in render_card(a_manifest(), FACTS)
+
+
+def test_a_verdict_on_the_other_model_is_by_the_primary_metric_or_not_given() -> None:
+    assert (
+        render_card(a_manifest(), FACTS).count("which it was tuned by") == 1
+    )  # the champion was not measured by it
+    worse = Comparison("a logistic baseline", {"roc_auc": ESTIMATE}, {"roc_auc": Estimate(-0.2, -0.3, -0.1, 9)}, 9)
+    unclear = replace(worse, gains={"roc_auc": Estimate(0.1, -0.1, 0.3, 9)})
+    assert "tuned by: worse." in render_card(a_manifest(), replace(FACTS, comparisons=(worse,)))
+    assert "tuned by: no clear difference." in render_card(a_manifest(), replace(FACTS, comparisons=(unclear,)))
+    assert "tuned by" not in render_card(a_manifest(), replace(FACTS, primary_metric=""))
+
+
+def test_intervals_of_rows_in_time_order_are_said_to_be_narrow() -> None:
+    said = "Where rows near in time are alike, the true ones are wider."
+    assert said in render_card(a_manifest(time="shown_at"), FACTS)
+    assert said not in render_card(a_manifest(time=None), FACTS)
 
 
 def test_a_native_release_says_why() -> None:

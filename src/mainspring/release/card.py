@@ -62,9 +62,10 @@ class CardFacts:
         source: the source's locations, as the user gave them.
         rows: of the snapshot.
         naive_answer: what the naive predictor answers, in words.
-        importance: by falling loss of `importance_metric`.
+        importance: by falling loss of `primary_metric`.
         comparisons: with the champion, with a baseline, if there were any.
         intended_use: the user's own words, if there are any.
+        primary_metric: by which the model was tuned.
     """
 
     source: str
@@ -72,7 +73,7 @@ class CardFacts:
     naive_answer: str = ""
     slices: Sequence[SliceOfMetrics] = ()
     importance: Sequence[LossOfFeature] = ()
-    importance_metric: str = ""
+    primary_metric: str = ""
     comparisons: Sequence[Comparison] = ()
     intended_use: str = ""
     extra_limits: Sequence[str] = field(default=())
@@ -193,6 +194,12 @@ def _comparisons(facts: CardFacts) -> Iterator[str]:
             )
             yield f"| {name} | {' | '.join(cells)} |"
         yield ""
+        if facts.primary_metric in other.gains:
+            yield (
+                f"By `{_code(facts.primary_metric)}`, which it was tuned by: "
+                f"{_in_words(other.gains[facts.primary_metric])}."
+            )
+            yield ""
 
 
 def _own_value(name: str, theirs: Estimate | None, gain: Estimate) -> float | None:
@@ -234,7 +241,7 @@ def _importance(facts: CardFacts) -> Iterator[str]:
     yield "## What it relies on"
     yield ""
     yield (
-        f"How much {facts.importance_metric or 'the metric'} gets worse on the holdout when a feature's values "
+        f"How much {facts.primary_metric or 'the metric'} gets worse on the holdout when a feature's values "
         "are shuffled (permutation importance)."
     )
     yield ""
@@ -263,6 +270,11 @@ def _limits(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
     yield "## Limits"
     yield ""
     yield "- It was judged on the past. Where the world changes, its figures do not hold."
+    if manifest.time:
+        yield (
+            "- The intervals count each row of the holdout as a case of its own. Where rows near in time are "
+            "alike, the true ones are wider."
+        )
     yield "- A value outside the ranges and categories below is answered, but from no experience."
     required = [field.name for field in manifest.inputs if field.required]
     if required:

@@ -130,7 +130,7 @@ def a_seal_order(
             naive_answer="the mean",
             slices=(_Slice({"device": "phone"}, 80, {metric: estimate}), _Slice({"device": "a|b"}, 3, {})),
             importance=(_Loss("age", 0.2, 0.01), _Loss("device", 0.1, 0.02)),
-            importance_metric=metric,
+            primary_metric=metric,
             comparisons=(
                 Comparison(
                     "a logistic baseline", {metric: estimate}, {metric: Estimate(0.05, 0.01, 0.09, 200)}, 200
