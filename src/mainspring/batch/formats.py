@@ -45,11 +45,11 @@ def format_of(output: str) -> Format:
     """
     name = output.lower()
     if name.endswith((".delta", "/")):
-        return Format(".parquet", _write_parquet, _join_delta)
+        return Format(".arrow", _write_arrow, _join_delta)
     if Path(output).is_dir():
         raise StoreError(f"the output {output} is a folder", cure="give the name of a file, or end it in .delta")
     if name.endswith((".parquet", ".pq")):
-        return Format(".parquet", _write_parquet, _join_parquet)
+        return Format(".arrow", _write_arrow, _join_parquet)
     if name.endswith(".csv"):
         return Format(".csv", _write_csv, _join_csv)
     raise UsageError(
@@ -59,8 +59,9 @@ def format_of(output: str) -> Format:
     )
 
 
-def _write_parquet(rows: pl.DataFrame, place: Path, first: bool) -> None:  # noqa: ARG001 - as the others
-    rows.write_parquet(place, compression="zstd", compression_level=1)
+def _write_arrow(rows: pl.DataFrame, place: Path, first: bool) -> None:  # noqa: ARG001 - as the others
+    # As it stands in memory: what is compressed is compressed once, when the parts are joined.
+    rows.write_ipc(place, compat_level=pl.CompatLevel.oldest())
 
 
 def _write_csv(rows: pl.DataFrame, place: Path, first: bool) -> None:
@@ -68,13 +69,10 @@ def _write_csv(rows: pl.DataFrame, place: Path, first: bool) -> None:
 
 
 def _join_parquet(parts: Sequence[Path], working: Path, output: Path, job: str) -> None:  # noqa: ARG001
-    import pyarrow.parquet as pq
-
     joined = working / "joined"
     with naming_a_full_disk(f"the output {output.name}"):
-        with pq.ParquetWriter(joined, pq.read_schema(parts[0]), compression="zstd", compression_level=1) as writer:
-            for part in parts:
-                writer.write_table(pq.read_table(part))
+        # In order, and few row groups at a time in memory.
+        pl.scan_ipc(list(parts)).sink_parquet(joined, compression="zstd", compression_level=1)
         _publish(joined, output)
 
 
@@ -90,15 +88,16 @@ def _join_csv(parts: Sequence[Path], working: Path, output: Path, job: str) -> N
 
 def _join_delta(parts: Sequence[Path], working: Path, output: Path, job: str) -> None:  # noqa: ARG001
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     from mainspring.stores.tables_delta import DeltaTables
 
-    schema = pq.read_schema(parts[0])
+    with pa.ipc.open_file(parts[0]) as first:
+        schema = first.schema
 
     def batches() -> Iterator[pa.RecordBatch]:
         for part in parts:
-            yield from pq.read_table(part).to_batches()
+            with pa.ipc.open_file(part) as file:
+                yield from (file.get_batch(number) for number in range(file.num_record_batches))
 
     rows = pa.RecordBatchReader.from_batches(schema, batches())
     DeltaTables(str(output.parent)).create(output.name, rows, transaction=job)

@@ -38,7 +38,7 @@ def score(
     with session.workspace() as workspace, opened(workspace, model) as release, RowProgress(session.output) as bar:
         result = score_table(
             release.manifest,
-            release.runtime,
+            release.runtime_for_many_rows(),
             input_,
             output,
             schema_file=release.folder / "source" / SCHEMA_FILE,

@@ -48,13 +48,16 @@ class Compiled:
     sites: tuple[TreeSite, ...] = field(repr=False)
 
 
-def compile_estimator(estimator: Any, fields: Sequence[InputField], output: OutputSpec) -> Compiled:
+def compile_estimator(
+    estimator: Any, fields: Sequence[InputField], output: OutputSpec, labels: Sequence[Any] | None = None
+) -> Compiled:
     """The fitted estimator as an ONNX graph of the compiled layout.
 
     Args:
         estimator: fitted on the estimator's frame of these fields.
         fields: the inputs in the frame's order.
         output: the classes, in the order of the outputs.
+        labels: what the estimator itself calls these classes; their numbers where not given.
 
     Raises:
         NotCompilable: some part of it has no exact form; the message says which, and what would have one.
@@ -62,9 +65,10 @@ def compile_estimator(estimator: Any, fields: Sequence[InputField], output: Outp
     fields = tuple(fields)
     _expect_fields(estimator, fields)
     # What the encoders know is only found on the way, and what flows into them depends on it: hence twice.
-    first = _convert(estimator, fields, {}, output)
+    labels = range(len(output.classes)) if labels is None else labels
+    first = _convert(estimator, fields, {}, output, labels)
     vocabularies = {place: tuple(sorted(words)) for place, words in first[0].words.items()}
-    compilation, tensor = _convert(estimator, fields, vocabularies, output) if vocabularies else first
+    compilation, tensor = _convert(estimator, fields, vocabularies, output, labels) if vocabularies else first
     known = {
         spec.name: vocabularies.get(place, ())
         for place, spec in enumerate(fields)
@@ -83,7 +87,11 @@ def compile_estimator(estimator: Any, fields: Sequence[InputField], output: Outp
 
 
 def _convert(
-    estimator: Any, fields: tuple[InputField, ...], vocabularies: dict[int, tuple[str, ...]], output: OutputSpec
+    estimator: Any,
+    fields: tuple[InputField, ...],
+    vocabularies: dict[int, tuple[str, ...]],
+    output: OutputSpec,
+    labels: Sequence[Any],
 ) -> tuple[Compilation, str]:
     compilation = Compilation(fields, vocabularies, Graph(len(fields)))
     try:
@@ -94,21 +102,25 @@ def _convert(
         raise NotCompilable(
             f"{type(estimator).__name__} is not built as its converter expects ({type(error).__name__}: {error})"
         ) from error
-    return compilation, _in_class_order(compilation, prediction, output)
+    return compilation, _in_class_order(compilation, prediction, output, labels)
 
 
-def _in_class_order(compilation: Compilation, prediction: Prediction, output: OutputSpec) -> str:
+def _in_class_order(
+    compilation: Compilation, prediction: Prediction, output: OutputSpec, labels: Sequence[Any]
+) -> str:
     """The outputs with one column per class of the release; a class that the estimator never saw gets 0."""
     if (prediction.classes is None) == output.task.is_classification:
         raise NotCompilable(f"the estimator does not predict what a {output.task} model needs")
     if prediction.classes is None:
         return prediction.tensor
-    own = [int(value) for value in prediction.classes]
     count = len(output.classes)
+    places = {label: place for place, label in enumerate(labels)}
+    strange = [value for value in prediction.classes if value not in places]
+    own = [places[value] for value in prediction.classes if value in places]
+    if strange or len(set(own)) != len(own):
+        raise NotCompilable(f"the estimator predicts the classes {list(prediction.classes)}, not {list(labels)}")
     if own == list(range(count)):
         return prediction.tensor
-    if len(set(own)) != len(own) or not set(own) <= set(range(count)):
-        raise NotCompilable(f"the estimator predicts the classes {own}, not 0 to {count - 1}")
     chosen = np.zeros((len(own), count))
     chosen[np.arange(len(own)), own] = 1.0
     graph = compilation.graph

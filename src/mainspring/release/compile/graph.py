@@ -109,7 +109,9 @@ class Graph:
         """
         from onnx import TensorProto, helper
 
-        nodes = [*self._nodes, helper.make_node("Identity", [output], [OUTPUT])]
+        nodes = [*self._needed({output, *also}), helper.make_node("Identity", [output], [OUTPUT])]
+        read = {name for node in nodes for name in node.input}
+        constants = [constant for constant in self._initializers if constant.name in read]
         ports = [helper.make_tensor_value_info(OUTPUT, TensorProto.DOUBLE, ["rows", self.width_of(output)])]
         ports += [
             helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["rows", self.width_of(name)])
@@ -117,7 +119,7 @@ class Graph:
             if name != INPUT
         ]
         taken = [helper.make_tensor_value_info(INPUT, TensorProto.DOUBLE, ["rows", self.width])]
-        graph = helper.make_graph(nodes, "mainspring", taken, ports, self._initializers)
+        graph = helper.make_graph(nodes, "mainspring", taken, ports, constants)
         model = helper.make_model(
             graph,
             opset_imports=[helper.make_opsetid("", _CORE_OPSET), helper.make_opsetid("ai.onnx.ml", _ML_OPSET)],
@@ -126,6 +128,16 @@ class Graph:
         )
         content: bytes = model.SerializeToString(deterministic=True)
         return content
+
+    def _needed(self, outputs: set[str]) -> list[Any]:
+        """The nodes on which these tensors depend, in order; ONNX Runtime would compute the others as well."""
+        wanted = set(outputs)
+        needed = []
+        for node in reversed(self._nodes):
+            if wanted.intersection(node.output):
+                wanted.update(node.input)
+                needed.append(node)
+        return needed[::-1]
 
     def _grow(self, size: int) -> None:
         self._size += size

@@ -160,7 +160,10 @@ def _prepared(compilation: Compilation, table: Table, trees: list[_Tree]) -> Tab
         one = compilation.matrix([table[place]])
         small = graph.op("LessOrEqual", graph.op("Abs", one, width=1), graph.constant(_ZERO), width=1)
         after[place] = replace(
-            table[place], tensor=graph.op("Where", small, graph.constant(np.nan), one, width=1), place=0
+            table[place],
+            tensor=graph.op("Where", small, graph.constant(np.nan), one, width=1),
+            place=0,
+            codes=None,
         )
     return after
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,12 +39,13 @@ def look_up(compilation: Compilation, table: Table, answers: Sequence[Floats]) -
         width = answer.shape[1]
         rows = compilation.graph.op("Gather", compilation.graph.constant(answer), codes, width=width, axis=0)
         tensor = compilation.graph.op("Reshape", rows, compilation.graph.vector(-1, width), width=width)
-        after += [Column(tensor, place, raw=column.raw) for place in range(width)]
+        after += _owned(tensor, [column], [answer])
     return after
 
 
 def code_numbers(compilation: Compilation, column: Column, known: Sequence[object]) -> Column:
-    """A numeric column as codes: of each known number, then of any other, then of NaN.
+    """A numeric column as codes: of each known number, then of any other, then of NaN; or, where its numbers were
+    looked up, the codes by which they were.
 
     Raises:
         NotCompilable: a known value is no number.
@@ -51,6 +53,8 @@ def code_numbers(compilation: Compilation, column: Column, known: Sequence[objec
     numbers = [float(value) for value in known if isinstance(value, int | float | np.number) and value == value]
     if len(numbers) != sum(value == value for value in known):
         raise NotCompilable("an encoder knows texts of a column that holds numbers")
+    if column.codes is not None:
+        return column.codes
     graph = compilation.graph
     count = len(numbers)
     matrix = compilation.matrix([column])
@@ -155,5 +159,10 @@ def _one_hot(compilation: Compilation, table: Table, answers: Sequence[Floats]) 
 
 
 def _owned(tensor: str, table: Table, answers: Sequence[Floats]) -> Table:
-    owners = [column.raw for column, answer in zip(table, answers, strict=True) for _ in range(answer.shape[1])]
-    return [Column(tensor, place, raw=raw) for place, raw in enumerate(owners)]
+    """The columns of a tensor that holds all answers side by side."""
+    after: Table = []
+    for column, answer in zip(table, answers, strict=True):
+        for numbers in answer.T:
+            codes = replace(column, values=tuple(numbers.tolist()))
+            after.append(Column(tensor, len(after), raw=column.raw, codes=codes))
+    return after

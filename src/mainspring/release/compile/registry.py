@@ -18,7 +18,7 @@ class Prediction:
     """
 
     tensor: str
-    classes: tuple[int, ...] | None = None
+    classes: tuple[Any, ...] | None = None
 
 
 Transformer = Callable[[Compilation, Any, Table], Table]

@@ -36,6 +36,8 @@ class Column:
         forward: for numbers, the non-decreasing function of the field's (non-missing) value that gives this
             column, exactly as the original computes it; None where there is none. It leads a split's threshold
             back to the field.
+        codes: for numbers that were looked up, the column of codes with these numbers as the codes' values, so
+            that a further look-up asks the codes themselves.
     """
 
     tensor: str
@@ -43,6 +45,7 @@ class Column:
     raw: int | None = None
     values: tuple[object, ...] | None = None
     forward: Forward | None = None
+    codes: "Column | None" = None
 
 
 Table = list[Column]
@@ -157,7 +160,7 @@ def then(column: Column, step: Forward | None, tensor: str, place: int) -> Colum
         def forward(values: Floats) -> Floats:
             return second(first(values))
 
-    return replace(column, tensor=tensor, place=place, forward=forward, values=None)
+    return replace(column, tensor=tensor, place=place, forward=forward, values=None, codes=None)
 
 
 def _same(values: Floats) -> Floats:

@@ -65,7 +65,8 @@ class OnnxRuntime:
 _OUTPUTS = [OUTPUT]
 
 
-def _session(model: bytes, width: int, partly: bool) -> Any:
+def session_of(model: bytes) -> Any:
+    """A session of ONNX Runtime that computes as the graph says, on one thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -76,8 +77,12 @@ def _session(model: bytes, width: int, partly: bool) -> Any:
     # Fusions are not exact: one folds a division into the float32 factor of a fused matrix product.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4  # errors come as exceptions
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _session(model: bytes, width: int, partly: bool) -> Any:
     try:
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        session = session_of(model)
         inputs, outputs = session.get_inputs(), session.get_outputs()
     except Exception as error:  # onnxruntime raises a dozen unrelated kinds
         raise ReleaseError(
