@@ -5,12 +5,12 @@ The law, by which every reader of the labels goes:
 1. A message is about one prediction (by its id) or about one event (by its key); by key it holds for every
    prediction of that event, since the event's key names one event and all its predictions share its truth.
 2. Of the messages about the same prediction (or key) and of the same name, the one received last holds; of those
-   received in the same microsecond the one with the greatest `feedback_id`. One that withdraws holds like any other,
+   received in the same microsecond the one with the greatest `feedback_id`. One that withdraws holds like others,
    and says that nothing is known.
 3. What is said of a prediction by its id holds before what is said by its key, however old it is.
 4. A message with an id of the sender's counts once for what it is about, when it first came. One without gets an
-   id by its content: saying the same again changes nothing, and going back to what was said earlier is a correction
-   like any other.
+   id by its content: saying the same again changes nothing, and going back to what was said earlier is a
+   correction like any other.
 5. As of a time, only what was received by then counts. So what was known at a time never changes afterwards.
 """
 
@@ -98,6 +98,19 @@ def message(
         content = repr((prediction_id, key, name, label, value, when)).encode("utf-8", "surrogatepass")
         feedback_id = DERIVED + hashlib.blake2b(content, digest_size=16).hexdigest()
     return Message(feedback_id, prediction_id, key, name, label, value, happened_at)
+
+
+def with_key(said: Message, key: str) -> Message:
+    """The same message about another key; an id by content is made anew, and tells nothing of the old key."""
+    return message(
+        prediction_id=None,
+        key=key,
+        name=said.name,
+        label=said.label,
+        value=said.value,
+        happened_at=said.happened_at,
+        feedback_id=None if said.feedback_id.startswith(DERIVED) else said.feedback_id,
+    )
 
 
 def read_message(document: object, truth: Truth, row: int) -> Message:
