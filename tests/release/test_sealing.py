@@ -190,12 +190,12 @@ import sys
 import threading
 from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from mainspring.release import sealing
+from mainspring.release import sealed_folder, sealing
 from mainspring.testing.sealed import a_seal_order
 def publish_never(*arguments, **options):
     print("sealed, not published", flush=True)
     sys.stdin.read()
-sealing.publish_folder = publish_never
+sealed_folder.publish_folder = publish_never
 sealing.seal(a_seal_order(), folder=Path(sys.argv[1]), key=Ed25519PrivateKey.from_private_bytes(bytes(32)))
 """
 

@@ -93,23 +93,30 @@ def _show_release(output: Output, workspace: "Workspace", what: str) -> None:
     )
     facts = {
         "release": f"{manifest.ref}" + (f" ({', '.join(record.aliases)})" if record.aliases else ""),
-        "task": f"{manifest.task} of {manifest.target}",
+        "task": f"{manifest.task} of {manifest.target}" if manifest.target else str(manifest.task),
+        "origin": manifest.origin,
         "created": when(manifest.created_at),
         "runtime": f"{manifest.runtime.kind}: {manifest.runtime.reason}",
         "run": manifest.run_id,
-        "snapshots": ", ".join(manifest.snapshots),
+        "snapshots": ", ".join(manifest.snapshots) or "–",
         "parent": manifest.parent or "–",
-        "code": manifest.code_digest,
+        "code": manifest.code_digest or "–",
         "folder": str(folder),
     }
     for name, value in {**facts, **_training_facts(manifest)}.items():
         output.line(f"{name:<10} {value}")
     for warning in manifest.warnings:
         output.line(f"warning    {warning}")
-    show_metrics(output, manifest.metrics, manifest.naive)
+    measured_on = "holdout" if manifest.training is not None else "sample"
+    show_metrics(output, manifest.metrics, manifest.naive, measured_on=measured_on)
     show_verdicts(output, manifest.verdicts)
     output.table(
-        ["input", "kind", "required", "seen in training"],
+        [
+            "input",
+            "kind",
+            "required",
+            "seen in training" if manifest.training is not None else "seen in the sample",
+        ],
         [
             [i.name, str(i.kind), "yes" if i.required else "no", _seen(i.categories, i.minimum, i.maximum)]
             for i in manifest.inputs

@@ -63,10 +63,14 @@ def metrics_line(metrics: Mapping[str, float | None]) -> str:
     return ", ".join(f"{name} {number(metrics[name])}" for name in chosen) or "–"
 
 
-def show_metrics(output: Output, metrics: Mapping[str, Estimate], naive: Mapping[str, float]) -> None:
-    """The metrics on the holdout beside those of the naive predictor."""
+def show_metrics(
+    output: Output, metrics: Mapping[str, Estimate], naive: Mapping[str, float], *, measured_on: str = "holdout"
+) -> None:
+    """The metrics on the holdout (or the sample of an adopted release) beside those of the naive predictor."""
+    if not metrics:
+        return
     output.table(
-        ["metric", "holdout (95 % interval)", "naive"],
+        ["metric", f"{measured_on} (95 % interval)", "naive"],
         [[name, interval(estimate), number(naive.get(name))] for name, estimate in metrics.items()],
         right=["naive"],
     )
@@ -124,6 +128,7 @@ def release_of(manifest: Manifest) -> dict[str, Any]:
         "model": manifest.model,
         "number": manifest.number,
         "task": manifest.task,
+        "origin": manifest.origin,
         "created_at": manifest.created_at,
         "runtime": manifest.runtime.kind,
         "runtime_reason": manifest.runtime.reason,

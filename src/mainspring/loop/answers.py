@@ -49,7 +49,9 @@ def answers_of(workspace: Workspace, ref: ReleaseRef, rows: pl.DataFrame, data: 
         with workspace.open_release(workspace.catalogue.find(ref)) as opened:
             order = _class_order(opened.manifest, data)
             outputs = opened.runtime.predict_frame(rows[held])
-            return Answers(ref, outputs[:, order], _unseen(opened.manifest, rows, held))
+            adopted = opened.manifest.training is None
+            note = f"nobody knows from which rows {ref} has learnt: it was adopted" if adopted else ""
+            return Answers(ref, outputs[:, order], _unseen(opened.manifest, rows, held), note)
     except MainspringError as error:
         nothing = np.zeros((len(held), len(data.classes) or 1)), np.zeros(len(held), dtype=np.bool_)
         return Answers(ref, *nothing, f"{ref} cannot answer these rows: {error.message}")

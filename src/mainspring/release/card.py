@@ -102,7 +102,10 @@ def _heading(manifest: Manifest) -> Iterator[str]:
     yield f"# {manifest.ref}"
     yield ""
     what = {"binary": "one of two classes", "multiclass": "one of several classes", "regression": "a number"}
-    yield f"Predicts `{_code(manifest.target)}`, {what[str(manifest.task)]}, from {len(manifest.inputs)} inputs."
+    named = f" `{_code(manifest.target)}`," if manifest.target else ""
+    yield f"Predicts{named} {what[str(manifest.task)]}, from {len(manifest.inputs)} inputs."
+    if manifest.training is None:
+        yield "It was adopted: made elsewhere, and sealed here as it is. What is not known is left out below."
     if manifest.output.classes:
         classes = ", ".join(f"`{_code(name)}`" for name in manifest.output.classes[:20])
         more = f" and {len(manifest.output.classes) - 20} more" if len(manifest.output.classes) > 20 else ""
@@ -122,8 +125,8 @@ def _use(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
         _text(facts.intended_use)
         if facts.intended_use
         else (
-            f"Predicting `{_code(manifest.target)}` for rows like those that it learnt from: same source, same "
-            "meaning of every column."
+            f"Predicting {f'`{_code(manifest.target)}`' if manifest.target else 'the same'} for rows like those "
+            "that it learnt from: same source, same meaning of every column."
         )
     )
     yield ""
@@ -132,10 +135,13 @@ def _use(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
 def _data(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
     yield "## Data"
     yield ""
-    yield f"- source: {_text(facts.source)}, {facts.rows:,} rows"
-    yield f"- snapshot: {', '.join(f'`{name}`' for name in manifest.snapshots)}"
     training = manifest.training
-    if training is not None:
+    if training is None:
+        yield f"- it is {_text(facts.source)}"
+        yield f"- what it learnt from is not known; it was asked about {facts.rows:,} sample rows"
+    else:
+        yield f"- source: {_text(facts.source)}, {facts.rows:,} rows"
+        yield f"- snapshot: {', '.join(f'`{name}`' for name in manifest.snapshots)}"
         yield f"- learnt from {training.rows_trained:,} rows"
         yield f"- judged on {training.rows_holdout:,} rows that it never saw"
         yield f"- the holdout: {_split(training.split)}"
@@ -159,7 +165,12 @@ def _split(split: Mapping[str, object]) -> str:
 def _metrics(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
     yield "## Metrics"
     yield ""
-    yield "On the holdout, with 95 % intervals."
+    if not manifest.metrics:
+        yield "Not known: there were no rows with the truth to measure them on."
+        yield ""
+        return
+    rows = "the holdout" if manifest.training is not None else "the sample rows, from which it may have learnt"
+    yield f"On {rows}, with 95 % intervals."
     if facts.naive_answer:
         yield f"The naive predictor answers {_text(facts.naive_answer)} whatever the row."
     yield ""
@@ -280,7 +291,7 @@ def _limits(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
     if required:
         named = ", ".join(f"`{_code(name)}`" for name in required[:20])
         more = f" and {len(required) - 20} more" if len(required) > 20 else ""
-        yield f"- Never missing in training, so never optional in a request: {named}{more}."
+        yield f"- Never missing in {_seen_in(manifest)}, so never optional in a request: {named}{more}."
     for text in (*facts.extra_limits, *manifest.warnings):
         yield f"- {_text(text)}"
     yield ""
@@ -289,11 +300,15 @@ def _limits(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
 def _inputs(manifest: Manifest) -> Iterator[str]:
     yield "## Inputs"
     yield ""
-    yield "| field | kind | may be missing | seen in training |"
+    yield f"| field | kind | may be missing | seen in {_seen_in(manifest)} |"
     yield "| --- | --- | --- | --- |"
     for one in manifest.inputs:
         yield f"| {_text(one.name)} | {one.kind} | {'no' if one.required else 'yes'} | {_seen(one)} |"
     yield ""
+
+
+def _seen_in(manifest: Manifest) -> str:
+    return "training" if manifest.training is not None else "the sample"
 
 
 def _seen(one: InputField) -> str:
@@ -308,8 +323,8 @@ def _seen(one: InputField) -> str:
 def _lineage(manifest: Manifest) -> Iterator[str]:
     yield "## Lineage"
     yield ""
-    yield f"- run: `{manifest.run_id}`"
-    yield f"- code: `{manifest.code_digest}` (in `source/`)"
+    yield f"- {'run' if manifest.training is not None else 'adoption'}: `{manifest.run_id}`"
+    yield f"- code: `{manifest.code_digest}` (in `source/`)" if manifest.code_digest else "- code: not known"
     yield f"- environment: `{manifest.lock_digest}` (`requirements.lock`)"
     yield f"- champion at sealing: {f'`{manifest.parent}`' if manifest.parent else 'none'}"
     training = manifest.training

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -54,20 +54,43 @@ def decide_runtime(
     Raises:
         CandidateError: the original refuses a real row.
     """
+    from mainspring.release.compile.compiler import compile_estimator
+
+    return decide(lambda: compile_estimator(estimator, fields, output), answers, fields, holdout)
+
+
+def decide(
+    compile_: Callable[[], Compiled],
+    answers: Answers,
+    fields: Sequence[InputField],
+    holdout: pl.DataFrame,
+    *,
+    tolerance: float = TOLERANCE,
+) -> Decision:
+    """As `decide_runtime`, of whatever has a compiled form.
+
+    Args:
+        compile_: gives it; raises where there is none.
+        tolerance: within which it has to agree, that of the release then.
+
+    Raises:
+        CandidateError: the original refuses a real row.
+    """
     fields = tuple(fields)
-    compiled, reason = _compiled(estimator, fields, output)
+    compiled, reason = _compiled(compile_)
     thresholds: Mapping[str, NDArray[np.float64]] = {} if compiled is None else compiled.thresholds
     golden = golden_requests(answers, holdout, fields, thresholds)
     if compiled is not None:
         names = [one.name for one in fields]
         asked = from_wire(golden.rows, fields).cast({n: holdout.schema[n] for n in names}, strict=False)
-        parity = compare(answers, compiled, pl.concat([holdout.select(names), asked.select(names)]))
+        rows = pl.concat([holdout.select(names), asked.select(names)])
+        parity = compare(answers, compiled, rows, tolerance=tolerance)
         reason = parity.reason
         if parity.holds:
             runtime = RuntimeSpec(
                 RuntimeKind.ONNX,
                 reason=reason,
-                tolerance=TOLERANCE,
+                tolerance=tolerance,
                 files=(ONNX,),
                 max_difference=parity.max_difference,
                 rows_compared=parity.rows,
@@ -77,11 +100,9 @@ def decide_runtime(
     return Decision(fields, runtime, golden)
 
 
-def _compiled(estimator: Any, fields: tuple[InputField, ...], output: OutputSpec) -> tuple[Compiled | None, str]:
-    from mainspring.release.compile.compiler import compile_estimator
-
+def _compiled(compile_: Callable[[], Compiled]) -> tuple[Compiled | None, str]:
     try:
-        return compile_estimator(estimator, fields, output), ""
+        return compile_(), ""
     except NotCompilable as error:
         return None, f"not compiled: {error}"
     # A converter that stumbles over a version it does not know costs speed, not the release.

@@ -68,6 +68,10 @@ def read_estimator(files: Mapping[str, bytes]) -> Any:
     Raises:
         ReleaseError: no file of an estimator is among them, or it cannot be read here.
     """
+    from mainspring.release.adoption.adopted import ADOPTED, read_adopted
+
+    if ADOPTED in files:
+        return read_adopted(files)
     try:
         if SKOPS in files:
             import skops.io

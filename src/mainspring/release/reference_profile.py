@@ -26,7 +26,7 @@ def reference_profile(
     predict: Callable[[pl.DataFrame], NDArray[np.float64]],
     rows: pl.DataFrame,
     fields: Sequence[InputField],
-    target: Column,
+    target: Column | None,
     output: OutputSpec,
 ) -> bytes:
     """The profiles as JSON: `{"rows": …, "inputs": …, "prediction": …, "target": …}`.
@@ -37,6 +37,7 @@ def reference_profile(
     Args:
         predict: the release's outputs [n, k] of typed rows.
         rows: the training rows; of more than 200,000, evenly spread ones.
+        target: in the rows, if the truth is.
     """
     if rows.height > _MOST_ROWS:
         rows = rows[np.linspace(0, rows.height - 1, _MOST_ROWS).round().astype(np.int64)]
@@ -48,7 +49,7 @@ def reference_profile(
             "rows": rows.height,
             "inputs": profile_of(rows, fields).to_dict(),
             "prediction": prediction.to_dict(),
-            "target": profile_of(rows, [target]).to_dict(),
+            "target": profile_of(rows, [] if target is None else [target]).to_dict(),
         }
     )
 
