@@ -12,6 +12,7 @@ import typer
 
 import mainspring
 from mainspring.cli import (
+    adopt,
     compare,
     demo,
     init,
@@ -48,6 +49,7 @@ app = typer.Typer(
 _VERBS = (
     init.init,
     run.run,
+    adopt.adopt,
     serve.serve,
     predict.predict,
     score.score,
