@@ -14,6 +14,7 @@ from mainspring.domain.release import ReleaseRef
 from mainspring.domain.run import RunState, Stage
 from mainspring.errors import WorkspaceBusy
 from mainspring.loop.lifecycle import RunOutcome, run
+from mainspring.loop.progress import Silent
 from mainspring.project import load_project
 from mainspring.testing.shop import write_rows
 from mainspring.workspace import Workspace
@@ -162,6 +163,21 @@ def test_after_an_edit_a_killed_run_is_not_gone_on_with(shop: Path) -> None:
     assert outcome.run.state is RunState.RELEASED
     with workspace_of(shop) as workspace:
         assert [r.state for r in workspace.records.runs()] == [RunState.RELEASED, RunState.CANCELLED]
+
+
+def test_a_fault_of_ours_ends_the_run_and_not_the_next_one(shop: Path) -> None:
+    class Faulty(Silent):
+        def stage_started(self, stage: Stage) -> None:
+            if stage is Stage.EVALUATE:
+                raise ZeroDivisionError("a fault")
+
+    with pytest.raises(Exception, match="a fault"):
+        run(load_project(shop, {}), budget=TWO_TRIALS, progress=Faulty())
+    with workspace_of(shop) as workspace:
+        (failed,) = workspace.records.runs()
+    assert (failed.state, failed.detail["error"]["message"]) == (RunState.FAILED, "ZeroDivisionError: a fault")
+    outcome = run_here(shop)
+    assert (outcome.run.state, outcome.run.release) == (RunState.RELEASED, 1)
 
 
 def test_two_runs_at_once_are_refused(shop: Path) -> None:

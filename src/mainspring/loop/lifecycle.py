@@ -120,6 +120,20 @@ def _wait(started: Engine, context: RunContext) -> dict[str, Any]:
             if context.stop.is_set():
                 raise
             context.stop.set()
+        except Exception as fault:
+            # A fault of ours. The engine has it on record and would only repeat it, so this run is over.
+            told = errors.MainspringError(
+                f"{type(fault).__name__}: {str(fault)[:500]}", cure="start the run again"
+            )
+            context.workspace.records.update_run(
+                replace(
+                    context.run,
+                    state=RunState.FAILED,
+                    ended_at=context.workspace.clock.now(),
+                    detail={**context.run.detail, "error": told.to_dict()},
+                )
+            )
+            raise
 
 
 def _run_stage(context: RunContext, stage: Stage, lease: Lease, clock: Clock) -> dict[str, Any]:
