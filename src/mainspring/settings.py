@@ -18,81 +18,27 @@ from urllib.parse import quote
 from mainspring.domain.budget import Budget
 from mainspring.domain.durations import parse_duration
 from mainspring.errors import DeclarationError, SettingsError
+from mainspring.settings_entries import BOUNDS, CHOICES, ENTRIES, PREFIX, Entry
 
 FILE_NAME = "mainspring.toml"
-_PREFIX = "MAINSPRING_"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of the settings, as people write it."""
-
-    section: str
-    key: str
-    kind: type
-    default: Any
-    about: str
-    example: str = ""  # where the default follows from the other entries
-
-    @property
-    def variable(self) -> str:
-        """The environment variable that overrides it."""
-        return _PREFIX + "_".join(part.upper() for part in (self.section, self.key) if part)
-
-    @property
-    def path(self) -> str:
-        return f"{self.section}.{self.key}" if self.section else self.key
-
-
-ENTRIES: tuple[Entry, ...] = (
-    Entry("", "name", str, None, "the project's name; the folder's where not given"),
-    Entry("workspace", "path", str, ".mainspring", "where the project's state lives"),
-    Entry(
-        "records",
-        "url",
-        str,
-        None,
-        "the records database: a SQLite or PostgreSQL URL",
-        "sqlite:///.mainspring/records.db",
-    ),
-    Entry(
-        "tables",
-        "url",
-        str,
-        None,
-        "where the Delta tables live: a folder or s3://, gs://, az://",
-        ".mainspring/tables",
-    ),
-    Entry("releases", "path", str, None, "the folder of the release folders", ".mainspring/releases"),
-    Entry("tracking", "url", str, None, "the MLflow tracking store", "sqlite:///.mainspring/mlflow.db"),
-    Entry("tracking", "artifacts", str, None, "where MLflow keeps its artifacts", ".mainspring/mlartifacts"),
-    Entry("workflows", "url", str, None, "the database of the durable workflows", "sqlite:///.mainspring/dbos.db"),
-    Entry("run", "budget", str, "120s", "how long one run tunes: a duration, or `20 trials`"),
-    Entry("gateway", "host", str, "127.0.0.1", "the address to listen on; any but loopback needs a token"),
-    Entry("gateway", "port", int, 8000, "the port to listen on; 0 takes a free one"),
-    Entry("gateway", "workers", int, 1, "how many worker processes answer"),
-    Entry("gateway", "token_file", str, None, "the file that holds the token requests must carry", "token"),
-    Entry("gateway", "max_body_bytes", int, 10_000_000, "a larger request body is refused"),
-    Entry("gateway", "max_header_bytes", int, 16_384, "larger request headers are refused"),
-    Entry("gateway", "max_rows", int, 10_000, "a request with more rows is refused"),
-    Entry("gateway", "max_waiting", int, 1_000, "requests above this number waiting at once are refused"),
-    Entry("gateway", "read_timeout", str, "10s", "how long a client may take to send its request"),
-    Entry("gateway", "drain_timeout", str, "10s", "how long open requests may take to end at shutdown"),
-)
-
-_BOUNDS: dict[str, tuple[int, int]] = {
-    "gateway.port": (0, 65_535),
-    "gateway.workers": (1, 256),
-    "gateway.max_body_bytes": (1_000, 2**31 - 1),
-    "gateway.max_header_bytes": (1_024, 1_048_576),
-    "gateway.max_rows": (1, 1_000_000),
-    "gateway.max_waiting": (1, 1_000_000),
-}
+SAGEMAKER: Mapping[str, Any] = {"host": "0.0.0.0", "port": 8080, "release": "/opt/ml/model"}  # noqa: S104
+"""What SageMaker asks of a container."""
 
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """How the gateway listens and what it lets in. Times are in seconds."""
+    """How the gateway listens and what it lets in. Times are in seconds.
+
+    Attributes:
+        max_requests_per_second: of each key; 0 for any number.
+        access_log: answers that each worker logs in a second, at most.
+        log_format: `auto`, `text` or `json`.
+        tls_certificate, tls_key, tls_client_ca: files; the first two go together.
+        default_model: answers where a path names no model.
+        release: a release folder, or a folder of some, that is served without a project.
+        trusted: the folder of public keys for `release`.
+        platform: `none` or `sagemaker`.
+    """
 
     host: str
     port: int
@@ -104,6 +50,17 @@ class GatewaySettings:
     read_timeout: float
     drain_timeout: float
     token: str | None = field(default=None, repr=False)
+    max_connections: int = 4_096
+    max_requests_per_second: int = 0
+    access_log: int = 0
+    log_format: str = "auto"
+    tls_certificate: str | None = None
+    tls_key: str | None = None
+    tls_client_ca: str | None = None
+    default_model: str | None = None
+    release: Path | None = None
+    trusted: Path | None = None
+    platform: str = "none"
 
     @property
     def is_loopback(self) -> bool:
@@ -157,8 +114,7 @@ def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
         or str(workspace / "mlartifacts"),
         budget=parse_budget(values["run.budget"], "run.budget"),
         gateway=GatewaySettings(
-            host=values["gateway.host"],
-            port=values["gateway.port"],
+            **_address(root, values),
             workers=values["gateway.workers"],
             max_body_bytes=values["gateway.max_body_bytes"],
             max_header_bytes=values["gateway.max_header_bytes"],
@@ -166,7 +122,13 @@ def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
             max_waiting=values["gateway.max_waiting"],
             read_timeout=_seconds("gateway.read_timeout", values),
             drain_timeout=_seconds("gateway.drain_timeout", values),
+            default_model=values["gateway.default_model"],
             token=_token(root, values["gateway.token_file"], environ),
+            max_connections=values["gateway.max_connections"],
+            max_requests_per_second=values["gateway.max_requests_per_second"],
+            access_log=values["gateway.access_log"],
+            log_format=values["gateway.log_format"],
+            **_tls(root, values),
         ),
     )
 
@@ -250,7 +212,7 @@ def _merge(found: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
     for name, text in environ.items():
         if name in variables:
             values[variables[name].path] = _typed(variables[name], text, "the environment", name)
-        elif name.startswith(_PREFIX) and name not in own:
+        elif name.startswith(PREFIX) and name not in own:
             # Only what is nearly one of ours: others (Kubernetes' service links, say) may share the prefix.
             near = difflib.get_close_matches(name, own, 1, 0.92)
             if near:
@@ -268,9 +230,12 @@ def _typed(entry: Entry, value: Any, place: str, name: str) -> Any:
     if entry.kind is str and isinstance(value, str):
         if not value.strip() and entry.default is not None:
             raise _wrong(name, value, f"must not be blank: {entry.about}", place)
+        choices = CHOICES.get(entry.path)
+        if choices and value not in choices:
+            raise _wrong(name, value, f"must be one of: {', '.join(choices)}", place)
         return value if value.strip() else None
     if entry.kind is int and isinstance(value, int) and not isinstance(value, bool):
-        low, high = _BOUNDS[entry.path]
+        low, high = BOUNDS[entry.path]
         if low <= value <= high:
             return value
         raise _wrong(name, value, f"must be from {low} to {high}", place)
@@ -307,6 +272,37 @@ def _seconds(name: str, values: Mapping[str, Any]) -> float:
     if not 0 < seconds <= 86_400:
         raise _wrong(name, values[name], "must be over 0s and at most 1d")
     return seconds
+
+
+def _address(root: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the gateway listens and what it serves. A platform's contract stands in for what is not given."""
+    release, trusted = (values[f"gateway.{name}"] for name in ("release", "trusted"))
+    found: dict[str, Any] = {
+        "host": values["gateway.host"],
+        "port": values["gateway.port"],
+        "platform": values["gateway.platform"],
+    }
+    if found["platform"] == "sagemaker":
+        release = release or SAGEMAKER["release"]
+        for name in ("host", "port"):
+            if found[name] == next(entry.default for entry in ENTRIES if entry.path == f"gateway.{name}"):
+                found[name] = SAGEMAKER[name]
+    found["release"] = _folder(root, release) if release else None
+    found["trusted"] = _folder(root, trusted) if trusted else None
+    return found
+
+
+def _tls(root: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("tls_certificate", "tls_key", "tls_client_ca")
+    files = {name: _place(root, values[f"gateway.{name}"]) for name in names}
+    for given, absent in zip(names, ("tls_key", "tls_certificate", "tls_certificate"), strict=True):
+        if files[given] and not files[absent]:
+            raise SettingsError(
+                f"gateway.{given} is given, and gateway.{absent} is not",
+                cure=f"name the file of gateway.{absent} too, or leave both out",
+                where={"key": f"gateway.{absent}"},
+            )
+    return files
 
 
 def _token(root: Path, token_file: str | None, environ: Mapping[str, str]) -> str | None:

@@ -1,21 +1,21 @@
 """Starts a gateway as the command line does, for tests: `python gateway_process.py OPTIONS.json`."""
 
 import json
-import logging
 import sys
 from pathlib import Path
 
 from mainspring.clock import SYSTEM_CLOCK
 from mainspring.errors import MainspringError
 from mainspring.serving.gateway import run_gateway
+from mainspring.serving.logs import log_to
 from mainspring.serving.options import GatewayOptions
 from mainspring.settings import GatewaySettings
 from mainspring.stores.records import SqlRecords
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s parent: %(message)s")
     given = json.loads(Path(sys.argv[1]).read_text())
+    log_to(sys.stderr, as_json=given["settings"].get("log_format") == "json")
     root = Path(given["root"])
     options = GatewayOptions(
         settings=GatewaySettings(**given["settings"]),

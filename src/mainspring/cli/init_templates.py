@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mainspring.cli.python_text import comment, string, strings
 from mainspring.domain.source import Source
 from mainspring.domain.task import PRIMARY_METRIC, Task
-from mainspring.settings import ENTRIES
+from mainspring.settings_entries import ENTRIES
 
 GITIGNORE = "# the workspace: records, tables, releases, keys\n.mainspring/\n__pycache__/\n"
 

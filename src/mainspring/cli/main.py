@@ -16,6 +16,7 @@ from mainspring.cli import (
     compare,
     demo,
     init,
+    keys,
     predict,
     promote,
     releases,
@@ -65,6 +66,7 @@ _VERBS = (
 )
 for _verb in _VERBS:
     app.command()(verb(_verb))
+app.add_typer(keys.app)
 
 
 def _version(wanted: bool) -> None:

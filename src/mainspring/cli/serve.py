@@ -1,11 +1,17 @@
 """`mainspring serve`: the gateway."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mainspring.cli.session import Session
+
+if TYPE_CHECKING:
+    from mainspring.loop.served_folder import Served
 
 
 def serve(
@@ -17,24 +23,30 @@ def serve(
     workers: Annotated[
         int | None, typer.Option(min=1, max=256, metavar="N", help="How many processes answer.")
     ] = None,
+    release: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A release folder to serve, without a project.")
+    ] = None,
+    trusted: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The public keys for it; else `trusted` beside it.")
+    ] = None,
 ) -> None:
     """Answer requests by the champions.
 
     Until Ctrl-C; a new champion is taken over without dropping a request.
     """
-    import logging
     import sys
 
     from mainspring.serving.gateway import run_gateway
+    from mainspring.serving.logs import is_json, log_to
     from mainspring.serving.options import GatewayOptions
 
     given = {
         name: value for name, value in (("host", host), ("port", port), ("workers", workers)) if value is not None
     }
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", force=True)
-
-    with session.workspace() as workspace:
+    with _served(session, release, trusted) as served:
+        workspace = served.workspace
         settings = replace(workspace.settings.gateway, **given)  # type: ignore[arg-type]
+        log_to(sys.stderr, as_json=is_json(settings.log_format))
 
         def announce(address: str) -> None:
             models = [route.model for route in workspace.records.routes().routes]
@@ -49,11 +61,35 @@ def serve(
         run_gateway(
             GatewayOptions(
                 settings=settings,
-                releases=workspace.settings.releases,
-                trusted=workspace.keys / "trusted",
+                releases=served.releases,
+                trusted=served.trusted,
                 folder=workspace.gateway_folder,
             ),
             workspace.records,
             workspace.clock,
             announce=announce,
         )
+
+
+@contextmanager
+def _served(session: Session, release: Path | None, trusted: Path | None) -> Iterator["Served"]:
+    """The project's workspace, or that of a release folder, which needs no project."""
+    from mainspring.errors import ProjectError
+    from mainspring.loop.served_folder import Served, open_folder
+    from mainspring.settings import load_settings
+    from mainspring.workspace import Workspace
+
+    try:
+        settings = session.project().settings
+    except ProjectError:
+        settings = load_settings(session.start, session.environ)
+        if release is None and settings.gateway.release is None:
+            raise
+    place = release or settings.gateway.release
+    if place is None:
+        workspace = Workspace(settings)
+        served = Served(workspace, settings.releases, workspace.keys / "trusted")
+    else:
+        served = open_folder(settings, place.absolute(), trusted or settings.gateway.trusted)
+    with served.workspace:
+        yield served

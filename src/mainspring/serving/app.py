@@ -7,12 +7,23 @@ from time import perf_counter
 from typing import Any
 
 from mainspring.clock import SYSTEM_CLOCK, Clock
+from mainspring.domain.access import Role
 from mainspring.domain.ids import uuid7
-from mainspring.errors import MainspringError, RequestTooLarge, Unavailable, UnsupportedMedia
+from mainspring.errors import (
+    MainspringError,
+    RequestTooLarge,
+    TooManyRequests,
+    Unavailable,
+    UnsupportedMedia,
+)
 from mainspring.serving.access import Access
 from mainspring.serving.exchange import Dialect, Request, Response, Route
+from mainspring.serving.grants import NOBODY
+from mainspring.serving.logs import ANSWERING, AnswerLog, place_of
 from mainspring.serving.meters import Meters
 from mainspring.serving.protocols.errors import HttpRefusal, dialect_of
+from mainspring.serving.rates import Rates
+from mainspring.serving.tracing import read_trace
 
 _LOG = logging.getLogger("mainspring.gateway")
 _SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:+=-]{0,99}")
@@ -36,6 +47,8 @@ class App:
         meters: what is counted.
         max_body: bytes.
         max_waiting: requests being answered at once; one more is refused with 503.
+        rates: how many a second each key may send; `None` for any number.
+        log: of the answers; `None` for none.
     """
 
     def __init__(
@@ -46,6 +59,8 @@ class App:
         meters: Meters,
         max_body: int,
         max_waiting: int,
+        rates: Rates | None = None,
+        log: AnswerLog | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._routes = tuple(routes)
@@ -53,6 +68,8 @@ class App:
         self._meters = meters
         self._max_body = max_body
         self._max_waiting = max_waiting
+        self._rates = rates
+        self._log = log
         self._clock = clock
         self._buffered = 0
 
@@ -61,12 +78,20 @@ class App:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         given = headers.get(b"x-request-id")
         request_id = given.decode() if given is not None and _SANE_ID.fullmatch(given) else uuid7(self._clock)
+        request = Request(scope["method"], scope["path"], headers, b"", request_id)
+        if b"traceparent" in headers:
+            request.trace = read_trace(scope["headers"])
+        ANSWERING.set(request)
         try:
-            response = await self._answer(scope["method"], scope["path"], headers, receive, request_id)
+            response = await self._answer(request, receive)
         except _Gone:
             return
         seconds = perf_counter() - started
         self._meters.answered(response.model, response.release, response.status, seconds)
+        if request.stages:
+            self._meters.staged(response.model, response.release, started, request.stages, started + seconds)
+        if self._log is not None:
+            self._log.answered(request, response, seconds)
         start = [
             (b"content-type", response.content_type),
             (b"content-length", b"%d" % len(response.body)),
@@ -75,23 +100,24 @@ class App:
         ]
         if response.release:
             start.append((b"x-release", response.release.encode()))
+        if request.trace is not None:
+            start += request.trace.headers()
         await send({"type": "http.response.start", "status": response.status, "headers": start})
         await send({"type": "http.response.body", "body": response.body})
 
-    async def _answer(
-        self, method: str, path: str, headers: dict[bytes, bytes], receive: Receive, request_id: str
-    ) -> Response:
-        dialect = dialect_of(path)
+    async def _answer(self, request: Request, receive: Receive) -> Response:
+        dialect = dialect_of(request.path)
         try:
-            found = self._find(method, path)
+            found = self._find(request.method, request.path)
             if isinstance(found, Response):
                 return found
             route, groups = found
             dialect = route.dialect
-            refusal = self._access.refusal(headers, open_to_all=route.open)
-            if refusal is not None:
-                return _refused(dialect, *refusal)
-            body = await self._body(headers, receive) if method == "POST" else b""
+            refused = await self._let_in(request, route)
+            if refused is not None:
+                return refused
+            if request.method == "POST":
+                request.body = await self._body(request.headers, receive)
             if self._meters.in_flight >= self._max_waiting:
                 raise Unavailable(
                     f"{self._max_waiting:,} requests are being answered, and no more are taken",
@@ -99,20 +125,43 @@ class App:
                 )
             self._meters.taken()
             try:
-                return await route.handler(Request(method, path, headers, body, request_id), *groups)
+                return await route.handler(request, *groups)
             finally:
                 self._meters.left()
         except MainspringError as error:
             return _failed(dialect, error)
         except _Gone:
             raise
-        except Exception:
-            # A fault of ours: the log tells what, the answer only under which id to look for it.
-            _LOG.exception("request %s failed", request_id)
+        except Exception as error:
+            # A fault of ours: the log tells where, the answer only under which id to look for it. What the
+            # exception says may hold values of the request, so it stays unsaid.
+            _LOG.error("request %s failed: %s", request.id, place_of(error))
             return _failed(
                 dialect,
-                MainspringError("the gateway failed to answer", cure=f"look for {request_id} in its log"),
+                MainspringError("the gateway failed to answer", cure=f"look for {request.id} in its log"),
             )
+
+    async def _let_in(self, request: Request, route: Route) -> Response | None:
+        """Say what the request may do, or answer it with a refusal. Raises `TooManyRequests`, `NotAllowed`."""
+        access, headers = self._access, request.headers
+        refusal = access.refusal(headers)
+        if refusal is not None:
+            return _refused(route.dialect, 403, refusal)
+        grant = access.known(headers)
+        if route.open:
+            request.grant = grant or NOBODY
+            return None
+        if grant is None:
+            grant = await access.proved(headers)
+            if grant is None:
+                return _unauthorized(route.dialect, given=b"authorization" in headers)
+        request.grant = grant
+        if self._rates is not None and not self._rates.allows(grant.slot):
+            raise TooManyRequests("more requests came in a second than this key may send", cure="send fewer")
+        needs = route.needs or (None if request.method in ("GET", "HEAD") else Role.PREDICT)
+        if needs is not None:
+            request.need(needs, "this path")
+        return None
 
     def _find(self, method: str, path: str) -> tuple[Route, tuple[str, ...]] | Response:
         allowed = []
@@ -179,12 +228,15 @@ class App:
 
 def _failed(dialect: Dialect, error: MainspringError) -> Response:
     status = dialect.status_of(error)
-    retry: tuple[tuple[bytes, bytes], ...] = ((b"retry-after", b"1"),) if status == 503 else ()
+    retry: tuple[tuple[bytes, bytes], ...] = ((b"retry-after", b"1"),) if status in (429, 503) else ()
     return Response(status, dialect.error_body(error), headers=retry)
 
 
 def _refused(dialect: Dialect, status: int, message: str) -> Response:
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    if status == 401:
-        headers = ((b"www-authenticate", b"Bearer"),)
-    return Response(status, dialect.error_body(HttpRefusal(status, message)), headers=headers)
+    return Response(status, dialect.error_body(HttpRefusal(status, message)))
+
+
+def _unauthorized(dialect: Dialect, *, given: bool) -> Response:
+    response = _refused(dialect, 401, "the request carries no valid key")
+    response.headers = ((b"www-authenticate", b'Bearer error="invalid_token"' if given else b"Bearer"),)
+    return response

@@ -18,7 +18,6 @@ from mainspring.serving.protocols.errors import HttpRefusal, dialect_of
 
 IDLE_SECONDS = 75.0  # longer than the 60 s after which common balancers drop a connection themselves
 STUCK_SECONDS = 30.0  # a client that reads nothing of its answer
-MAX_CONNECTIONS = 4096
 _FRAMING = 1 << 20  # bytes around the body (chunk sizes, trailers) beyond which nobody is honest
 
 _REST, _HEAD, _BODY = range(3)
@@ -33,6 +32,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     max_header_bytes = 16_384
     read_timeout = 10.0
+    max_connections = 4_096
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -46,11 +46,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self._reading_since: float | None = None
         self._stuck_since: float | None = None
         self._heard_at = self.loop.time()
+        self._leaving = False  # the next answer is the last
         self._muted = False  # what the parser says now has been heard before
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > MAX_CONNECTIONS:
+        if len(self.connections) > self.max_connections:
             self._refuse(503, "too many connections are open")
 
     def data_received(self, data: bytes) -> None:
@@ -152,7 +153,7 @@ class GuardedProtocol(HttpToolsProtocol):
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=self.expect_100_continue,
-            keep_alive=http_version != "1.0" and self.parser.should_keep_alive(),
+            keep_alive=http_version != "1.0" and self.parser.should_keep_alive() and not self._leaving,
             on_response=self.on_response_complete,
         )
         if previous is None or previous.response_complete:
@@ -194,11 +195,28 @@ class GuardedProtocol(HttpToolsProtocol):
         """Keep a half-closed connection open while it is owed answers."""
         owed = self._stage == _REST and self.cycle is not None and not self.cycle.response_complete
         if owed:
-            for cycle, _ in self.pipeline:
-                cycle.keep_alive = True
-            last = self.pipeline[0][0] if self.pipeline else self.cycle
-            last.keep_alive = False
-        return owed
+            self._close_after_the_last()
+        return owed and self.scheme == "http"  # in TLS no side can end its half alone
+
+    def _close_after_the_last(self) -> None:
+        for cycle, _ in self.pipeline:
+            cycle.keep_alive = True
+        last = self.pipeline[0][0] if self.pipeline else self.cycle
+        if self.pipeline:
+            self.cycle.keep_alive = True
+        last.keep_alive = False
+
+    def last_request(self) -> None:
+        """Close after the answers that are owed, or else after the next one."""
+        self._leaving = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._close_after_the_last()
+
+    def shutdown(self) -> None:
+        """Close after the answers that are owed, or else at once."""
+        self.last_request()
+        if (self.cycle is None or self.cycle.response_complete) and self._reading_since is None:
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         status, self._status = self._status, 400
@@ -249,8 +267,11 @@ def _has_body(headers: dict[bytes, bytes]) -> bool:
     return b"transfer-encoding" in headers or headers.get(b"content-length", b"0").strip(b"0 ") != b""
 
 
-def guarded(*, max_header_bytes: int, read_timeout: float) -> type[GuardedProtocol]:
-    """The protocol with these limits: bytes, and seconds for a whole request to arrive."""
-    return type(
-        "Guarded", (GuardedProtocol,), {"max_header_bytes": max_header_bytes, "read_timeout": read_timeout}
-    )
+def guarded(*, max_header_bytes: int, read_timeout: float, max_connections: int) -> type[GuardedProtocol]:
+    """The protocol with these limits: bytes, seconds for a whole request to arrive, and open connections."""
+    limits = {
+        "max_header_bytes": max_header_bytes,
+        "read_timeout": read_timeout,
+        "max_connections": max_connections,
+    }
+    return type("Guarded", (GuardedProtocol,), limits)

@@ -5,6 +5,8 @@ from bisect import bisect_left
 import msgspec
 
 LATENCY = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # seconds
+STAGE = (0.00001, 0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0)
+STAGES = ("read", "predict", "log", "encode")
 ROWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0, 4096.0, 10_000.0)
 
 
@@ -50,14 +52,25 @@ class Counts(msgspec.Struct):
     Attributes:
         requests: by model, release and status.
         seconds: latency by model and release.
+        stages: of that, by stage: until the release began (body, parsing, routing), its answer, log, encoding.
         loads: by model and outcome.
+        answers: by model, release and role.
+        fallbacks: requests that the champion answered because a challenger did not, by model, release and reason.
+        shadowed: rows for shadows, by model, release and what became of them.
+        resident: bytes that the loaded releases take.
     """
 
     requests: dict[tuple[str, str, str], int] = msgspec.field(default_factory=dict)
     seconds: dict[tuple[str, str], Spread] = msgspec.field(default_factory=dict)
+    stages: dict[tuple[str, str], tuple[Spread, ...]] = msgspec.field(default_factory=dict)
     loads: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
     batch_rows: Spread = msgspec.field(default_factory=lambda: Spread.empty(ROWS))
     in_flight: int = 0
+    connections: int = 0
+    answers: dict[tuple[str, str, str], int] = msgspec.field(default_factory=dict)
+    fallbacks: dict[tuple[str, str, str], int] = msgspec.field(default_factory=dict)
+    shadowed: dict[tuple[str, str, str], int] = msgspec.field(default_factory=dict)
+    resident: int = 0
 
     def merge(self, other: "Counts") -> None:
         """Add the other's numbers to these."""
@@ -67,8 +80,26 @@ class Counts(msgspec.Struct):
             self.loads[load] = self.loads.get(load, 0) + number
         for labels, spread in other.seconds.items():
             self.seconds.setdefault(labels, Spread.empty(LATENCY)).merge(spread)
+        for labels, spreads in other.stages.items():
+            ours = self.stages.setdefault(labels, no_stages())
+            for one, theirs in zip(ours, spreads, strict=True):
+                one.merge(theirs)
         self.batch_rows.merge(other.batch_rows)
+        for ours, theirs in (
+            (self.answers, other.answers),
+            (self.fallbacks, other.fallbacks),
+            (self.shadowed, other.shadowed),
+        ):
+            for key, number in theirs.items():
+                ours[key] = ours.get(key, 0) + number
+        self.resident += other.resident
         self.in_flight += other.in_flight
+        self.connections += other.connections
+
+
+def no_stages() -> tuple[Spread, ...]:
+    """A histogram for each stage."""
+    return tuple(Spread.empty(STAGE) for _ in STAGES)
 
 
 def encode_counts(counts: Counts) -> bytes:

@@ -5,8 +5,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from mainspring.domain.access import Role
 from mainspring.domain.release import Manifest
-from mainspring.errors import MainspringError
+from mainspring.errors import MainspringError, NotAllowed
+from mainspring.serving.grants import EVERYBODY, Grant
+from mainspring.serving.tracing import Trace
 
 JSON = b"application/json"
 
@@ -18,6 +21,10 @@ class Request:
     Attributes:
         path: decoded; never used to open anything.
         id: the caller's `x-request-id` where it is sane, else a new UUIDv7.
+        grant: what the one who asks may do.
+        trace: the caller's W3C trace context, where it sent one.
+        stages: seconds of the machine's clock at which the release began, it had answered, and that was logged;
+            empty where no release was asked.
     """
 
     method: str
@@ -25,6 +32,31 @@ class Request:
     headers: dict[bytes, bytes]
     body: bytes
     id: str
+    grant: Grant = EVERYBODY
+    trace: Trace | None = None
+    stages: tuple[float, ...] = ()
+
+    @property
+    def trace_id(self) -> str:
+        """32 hexadecimal digits, or nothing."""
+        return "" if self.trace is None else self.trace.trace_id
+
+    def may(self, role: Role) -> bool:
+        """Whether the one who asks has this role."""
+        return role in self.grant.roles
+
+    def need(self, role: Role, what: str) -> None:
+        """Raises `NotAllowed` without this role.
+
+        Args:
+            what: what it is needed for, e.g. `naming a release`.
+        """
+        if role not in self.grant.roles:
+            raise NotAllowed(
+                f"{what} needs a key with the role {role}",
+                cure=f"ask for one: mainspring keys create NAME --role {role}",
+                where={"role": str(role)},
+            )
 
 
 @dataclass(slots=True)
@@ -60,7 +92,9 @@ class Route:
     """Which handler answers which path; the pattern's groups are the handler's arguments.
 
     Attributes:
-        open: answered without a token (liveness and readiness, which probes ask).
+        open: answered without a key (liveness and readiness, which probes ask).
+        needs: the role that a key needs. Where it is not given, POST needs `predict`, and what GET describes is
+            for every key.
     """
 
     method: str
@@ -68,6 +102,7 @@ class Route:
     handler: Handler
     dialect: Dialect
     open: bool = False
+    needs: Role | None = None
 
 
 class HttpProtocol(Protocol):

@@ -15,9 +15,12 @@ from mainspring.clock import Clock
 from mainspring.domain.ports import Records
 from mainspring.errors import MainspringError, UsageError
 from mainspring.serving.judge import Judge
+from mainspring.serving.keys import KnownKeys, known_keys, write_keys
 from mainspring.serving.options import GatewayOptions, WorkerOrders
+from mainspring.serving.rates import make_rates_file
 from mainspring.serving.supervisor import WorkerProcess
 from mainspring.serving.table import Table, read_table, write_table
+from mainspring.serving.tls import server_context
 from mainspring.stores.atomic import naming_a_full_disk
 
 _LOG = logging.getLogger("mainspring.gateway")
@@ -40,9 +43,10 @@ def run_gateway(
         announce: told the address, e.g. `http://127.0.0.1:8000`, as soon as it is open.
 
     Raises:
-        UsageError: the address is taken or cannot be had, or is open to others without a token.
+        UsageError: the address is taken or cannot be had, or is open to others without a key.
+        SettingsError: the files of TLS are not usable.
     """
-    options.check()
+    options.check(has_keys=bool(records.api_keys()))
     gateway = Gateway(options, records, clock)
     handlers = {number: signal.signal(number, gateway.on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -63,10 +67,13 @@ class Gateway:
         self._options = options
         self._records = records
         self._clock = clock
+        certificate, key = options.settings.tls_certificate, options.settings.tls_key
+        if certificate and key:  # so that what is wrong with them is told here, and not by each worker
+            server_context(certificate, key, options.settings.tls_client_ca)
         self._listener = _listen(options.settings.host, options.settings.port)
         port = self._listener.getsockname()[1]
         host = options.settings.host
-        self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self.address = f"{'https' if certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
         self._name = f"{socket.gethostname()}:{port}"
         self._folder = options.folder / str(port)
         self._table_file = self._folder / "routes.json"
@@ -77,12 +84,14 @@ class Gateway:
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._judge = Judge(options.releases, options.trusted, clock)
         self._table: Table | None = None
+        self._keys: KnownKeys | None = None
         self._trouble = ""
         self._beaten: dict[int, tuple[int, float]] = {}
         metrics = self._folder / "metrics"
         shutil.rmtree(metrics, ignore_errors=True)
         with naming_a_full_disk("the gateway's folder"):
             metrics.mkdir(parents=True)
+            make_rates_file(self._folder / "rates")
         environment = {
             **os.environ,
             "OMP_NUM_THREADS": "1",
@@ -133,6 +142,12 @@ class Gateway:
 
     def _follow_routes(self) -> None:
         try:
+            keys = known_keys(self._records.api_keys())
+            if keys != self._keys:
+                write_keys(self._folder / "keys.json", keys)
+                self._keys = keys
+                for worker in self._workers:
+                    worker.table_changed()
             routes = self._records.routes()
             table = self._judge.table(routes)
             if table is not None and table != self._table:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from mainspring.domain.access import Role
 from mainspring.domain.release import Manifest
 from mainspring.serving.exchange import Request, Response, Route
 from mainspring.serving.meters import CONTENT_TYPE, Meters
@@ -31,7 +32,7 @@ class Health:
             Route("GET", re.compile(r"/healthz"), self.alive, NATIVE, open=True),
             Route("GET", re.compile(r"/"), self.alive, NATIVE, open=True),
             Route("GET", re.compile(r"/readyz"), self.ready, NATIVE, open=True),
-            Route("GET", re.compile(r"/metrics"), self.metrics, NATIVE),
+            Route("GET", re.compile(r"/metrics"), self.metrics, NATIVE, needs=Role.READ),
         )
 
     def paths(self, _: Sequence[Manifest]) -> dict[str, Any]:
@@ -53,9 +54,11 @@ class Health:
         """The worker answers; in the words of KServe V1."""
         return Response(200, b'{"status":"alive"}')
 
-    async def ready(self, _: Request) -> Response:
-        """200 when every routed model has a warm release; what was refused is named either way."""
+    async def ready(self, request: Request) -> Response:
+        """200 when every routed model has a warm release; to those who may read, also what was refused and why."""
         pool = self._pool
+        if not request.may(Role.READ):
+            return Response(200 if pool.ready else 503, _ENCODE({"ready": pool.ready}))
         document = {
             "ready": pool.ready,
             "generation": pool.generation,

@@ -13,7 +13,15 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from mainspring.serving.counts import LATENCY, Counts, Spread, decode_counts, encode_counts
+from mainspring.serving.counts import (
+    LATENCY,
+    STAGES,
+    Counts,
+    Spread,
+    decode_counts,
+    encode_counts,
+    no_stages,
+)
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -23,14 +31,14 @@ class Meters:
 
     Args:
         folder: the folder of the counts of all workers.
-        slot: the worker's place.
+        slot: the worker's place; a name where another process counts, too.
     """
 
-    def __init__(self, folder: Path, slot: int) -> None:
+    def __init__(self, folder: Path, slot: int | str) -> None:
         self._folder = folder
         self._file = folder / f"{slot}.counts"
         self._counts = _read(self._file) or Counts()
-        self._counts.in_flight = 0  # whatever the worker before us left
+        self._counts.in_flight = self._counts.connections = 0  # whatever the worker before us left
         self._written = b""
         self.batched = self._counts.batch_rows.add
 
@@ -49,17 +57,63 @@ class Meters:
     def answered(self, model: str, release: str, status: int, seconds: float) -> None:
         """Count one answer; `model` and `release` are empty where no release answered."""
         counts = self._counts
-        key = (model, release, _STATUS[status])
-        counts.requests[key] = counts.requests.get(key, 0) + 1
         spread = counts.seconds.get((model, release))
         if spread is None:
-            spread = counts.seconds[model, release] = Spread.empty(LATENCY)
+            if len(counts.seconds) >= _MOST_RELEASES:
+                model, release = "other", "other"  # a year of releases must not swell the metrics
+            spread = counts.seconds.setdefault((model, release), Spread.empty(LATENCY))
         spread.add(seconds)
+        key = (model, release, _STATUS[status])
+        counts.requests[key] = counts.requests.get(key, 0) + 1
+
+    def staged(self, model: str, release: str, started: float, stages: tuple[float, ...], encoded: float) -> None:
+        """Count how long each stage of an answer took.
+
+        Args:
+            started, encoded: seconds of the machine's clock at which the request began and its answer was ready.
+            stages: as `Request.stages`.
+        """
+        spreads = self._counts.stages.get((model, release))
+        if spreads is None:
+            if len(self._counts.stages) >= _MOST_RELEASES:
+                model, release = "other", "other"
+            spreads = self._counts.stages.setdefault((model, release), no_stages())
+        began, answered, logged = stages
+        read, predict, log, encode = spreads
+        read.add(began - started)
+        predict.add(answered - began)
+        log.add(logged - answered)
+        encode.add(encoded - logged)
+
+    def connected(self, connections: int) -> None:
+        """Say how many connections are open."""
+        self._counts.connections = connections
 
     def loaded(self, model: str, *, refused: bool) -> None:
         """Count one release that was loaded or refused."""
         key = (model, "refused" if refused else "loaded")
         self._counts.loads[key] = self._counts.loads.get(key, 0) + 1
+
+    def unloaded(self, model: str) -> None:
+        """Count one release that was put to sleep to keep the memory's budget."""
+        key = (model, "unloaded")
+        self._counts.loads[key] = self._counts.loads.get(key, 0) + 1
+
+    def resident(self, size: int) -> None:
+        """Say how many bytes the loaded releases take."""
+        self._counts.resident = size
+
+    def answered_as(self, model: str, release: str, role: str) -> None:
+        """Count one request by the role in which a release answered it."""
+        _add(self._counts.answers, (model, release, role), 1)
+
+    def fell_back(self, model: str, release: str, reason: str) -> None:
+        """Count one request that the champion answered in a challenger's place; `reason` is the error's kind."""
+        _add(self._counts.fallbacks, (model, release, reason), 1)
+
+    def shadowed(self, model: str, release: str, outcome: str, rows: int) -> None:
+        """Count rows for a shadow: `sent` or `dropped` by the worker; what the shadow made of them by itself."""
+        _add(self._counts.shadowed, (model, release, outcome), rows)
 
     def write(self) -> None:
         """Let the other workers see the counts; no sync: after a power cut nobody asks for them."""
@@ -80,6 +134,16 @@ class Meters:
         registry = CollectorRegistry()
         registry.register(_Families(everything))
         return generate_latest(registry)
+
+
+_MOST_RELEASES = 200
+_MOST_LABELS = 1_000
+
+
+def _add(counts: dict[tuple[str, str, str], int], key: tuple[str, str, str], number: int) -> None:
+    if key not in counts and len(counts) >= _MOST_LABELS:
+        key = ("other", "other", key[2])
+    counts[key] = counts.get(key, 0) + number
 
 
 _STATUS = {status: str(status) for status in range(100, 600)}
@@ -112,6 +176,14 @@ class _Families(Collector):
         )
         for labels, spread in counts.seconds.items():
             seconds.add_metric(labels, spread.cumulative(), spread.total)
+        stages = HistogramMetricFamily(
+            "mainspring_stage_seconds",
+            "Seconds of an answer by stage: read (until the release began), predict, log, encode.",
+            labels=("model", "release", "stage"),
+        )
+        for of_release, spreads in counts.stages.items():
+            for stage, spread in zip(STAGES, spreads, strict=True):
+                stages.add_metric((*of_release, stage), spread.cumulative(), spread.total)
         rows = HistogramMetricFamily("mainspring_batch_rows", "Rows that went through a model at once.")
         rows.add_metric((), counts.batch_rows.cumulative(), counts.batch_rows.total)
         loads = CounterMetricFamily(
@@ -121,4 +193,23 @@ class _Families(Collector):
             loads.add_metric(load, number)
         in_flight = GaugeMetricFamily("mainspring_requests_in_flight", "Requests being answered.")
         in_flight.add_metric((), counts.in_flight)
-        yield from (requests, seconds, rows, loads, in_flight)
+        connections = GaugeMetricFamily("mainspring_connections", "Connections that are open.")
+        connections.add_metric((), counts.connections)
+        yield from (requests, seconds, stages, connections, rows, loads, in_flight)
+        for name, about, third, numbers in (
+            ("answers", "Requests by the role in which a release answered.", "role", counts.answers),
+            (
+                "challenger_fallbacks",
+                "Requests that the champion answered because a challenger did not.",
+                "reason",
+                counts.fallbacks,
+            ),
+            ("shadow_rows", "Rows for shadows, by what became of them.", "outcome", counts.shadowed),
+        ):
+            family = CounterMetricFamily(f"mainspring_{name}", about, labels=("model", "release", third))
+            for labels, number in numbers.items():
+                family.add_metric(labels, number)
+            yield family
+        resident = GaugeMetricFamily("mainspring_resident_bytes", "Memory that the loaded releases take.")
+        resident.add_metric((), counts.resident)
+        yield resident

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from mainspring.errors import UsageError
+from mainspring.serving.logs import is_json
 from mainspring.settings import GatewaySettings
 
 
@@ -26,13 +27,16 @@ class GatewayOptions:
     trusted: Path
     folder: Path
 
-    def check(self) -> None:
-        """Raises `UsageError` when the gateway would be open to other machines without a token."""
-        if not self.settings.is_loopback and not self.settings.token:
+    def check(self, *, has_keys: bool) -> None:
+        """Raises `UsageError` when nobody could ask: reachable from other machines, without key and token."""
+        if self.settings.platform == "sagemaker":
+            return  # who may ask is SageMaker's to say: without a key there is nothing but what it asks for
+        if not self.settings.is_loopback and not self.settings.token and not has_keys:
             raise UsageError(
                 f"the address {self.settings.host} can be reached from other machines, and no token is set",
-                cure="set MAINSPRING_GATEWAY_TOKEN (16 or more characters) and send it as "
-                "`Authorization: Bearer …`, or listen on 127.0.0.1",
+                cure="create a key with `mainspring keys create NAME --role predict`, or set "
+                "MAINSPRING_GATEWAY_TOKEN (16 or more characters), and send it as `Authorization: Bearer …`; or "
+                "listen on 127.0.0.1",
                 where={"host": self.settings.host},
             )
 
@@ -44,8 +48,13 @@ class WorkerOrders(msgspec.Struct, frozen=True):
         slot: the worker's place, from 0; a restarted worker takes the place of the one that died.
         listener: file descriptor of the listening socket.
         table: the routing table's file.
-        token_digest: SHA-256 of the token that requests must carry, in hexadecimal; `None` asks for none.
+        token_digest: SHA-256 of the token that allows everything, in hexadecimal; `None` where there is none.
         loopback: whether only this machine can reach the gateway; then the `Host` must name this machine.
+        max_requests_per_second: of each key; 0 for any number.
+        access_log: answers logged each second; 0 for none.
+        tls_certificate, tls_key, tls_client_ca: files in PEM; `None` for plain HTTP.
+        default_model: answers where a path names no model.
+        open_invocations: `/invocations` needs no key.
     """
 
     slot: int
@@ -60,6 +69,25 @@ class WorkerOrders(msgspec.Struct, frozen=True):
     max_waiting: int
     read_timeout: float
     drain_timeout: float
+    max_connections: int
+    max_requests_per_second: int
+    access_log: int
+    json_logs: bool
+    tls_certificate: str | None
+    tls_key: str | None
+    tls_client_ca: str | None
+    default_model: str | None
+    open_invocations: bool
+
+    @property
+    def keys(self) -> Path:
+        """The file of the keys."""
+        return Path(self.table).with_name("keys.json")
+
+    @property
+    def rates(self) -> Path:
+        """The file in which all workers count the requests of each key."""
+        return Path(self.table).with_name("rates")
 
     @classmethod
     def of(cls, options: GatewayOptions, *, slot: int, listener: int, table: Path) -> "WorkerOrders":
@@ -77,4 +105,13 @@ class WorkerOrders(msgspec.Struct, frozen=True):
             max_waiting=settings.max_waiting,
             read_timeout=settings.read_timeout,
             drain_timeout=settings.drain_timeout,
+            max_connections=settings.max_connections,
+            max_requests_per_second=settings.max_requests_per_second,
+            access_log=settings.access_log,
+            json_logs=is_json(settings.log_format),
+            tls_certificate=settings.tls_certificate,
+            tls_key=settings.tls_key,
+            tls_client_ca=settings.tls_client_ca,
+            default_model=settings.default_model,
+            open_invocations=settings.platform == "sagemaker",
         )

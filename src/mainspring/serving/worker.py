@@ -9,16 +9,20 @@ import gc
 import logging
 import math
 import os
+import resource
 import socket
+import ssl
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 
 import msgspec
 import uvicorn
 import uvloop
 
+from mainspring.clock import SYSTEM_CLOCK
 from mainspring.errors import MainspringError
 from mainspring.serving.access import Access
 from mainspring.serving.app import App
@@ -26,16 +30,25 @@ from mainspring.serving.connection import GuardedProtocol, guarded
 from mainspring.serving.dataplane import Dataplane
 from mainspring.serving.exchange import HttpProtocol
 from mainspring.serving.health import Health
+from mainspring.serving.keyring import KeyRing
+from mainspring.serving.keys import read_keys
+from mainspring.serving.logs import AnswerLog, log_to
 from mainspring.serving.meters import Meters
 from mainspring.serving.openapi import OpenApi
 from mainspring.serving.options import WorkerOrders
 from mainspring.serving.pool import ReleasePool
+from mainspring.serving.protocols.mlflow import MlflowProtocol
 from mainspring.serving.protocols.native import NativeProtocol
+from mainspring.serving.protocols.openinference import OpenInference
+from mainspring.serving.protocols.openinference_status import OpenInferenceStatus
 from mainspring.serving.protocols.tfserving import TensorFlowPredict
 from mainspring.serving.protocols.tfserving_status import TensorFlowStatus
+from mainspring.serving.rates import Rates
 from mainspring.serving.reports import Report, encode_report
 from mainspring.serving.residents import ReleaseLoader
+from mainspring.serving.server import GatewayServer
 from mainspring.serving.table import read_table
+from mainspring.serving.tls import server_context
 
 _LOG = logging.getLogger("mainspring.gateway")
 _WARM_UP = 5.0  # seconds after which a worker listens though its releases are still loading
@@ -55,6 +68,11 @@ class Worker:
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="large")
         self._loading = ThreadPoolExecutor(1, thread_name_prefix="release")
         self._meters = meters = Meters(self._table.parent / "metrics", orders.slot)
+        self._proving = ThreadPoolExecutor(1, thread_name_prefix="key")
+        self._ring = KeyRing(self._proving, monotonic)
+        self._access = Access(
+            loopback=orders.loopback, token_digest=orders.token_digest, ring=self._ring, now=_seconds
+        )
         loader = ReleaseLoader(
             Path(orders.trusted),
             alone=lambda: len(self._server.server_state.tasks) <= 1,
@@ -69,20 +87,29 @@ class Worker:
             NativeProtocol(plane),
             TensorFlowPredict(plane),
             TensorFlowStatus(plane),
+            OpenInference(plane),
+            OpenInferenceStatus(plane),
+            MlflowProtocol(plane, default_model=orders.default_model, open_to_all=orders.open_invocations),
             Health(self.pool, meters),
         )
         protocols = (*described, OpenApi(self.pool, described))
         app = App(
             [route for protocol in protocols for route in protocol.routes()],
-            access=Access(loopback=orders.loopback, token_digest=orders.token_digest),
+            access=self._access,
             meters=meters,
             max_body=orders.max_body_bytes,
             max_waiting=orders.max_waiting,
+            rates=Rates(orders.rates, most) if (most := orders.max_requests_per_second) else None,
+            log=AnswerLog(orders.access_log) if orders.access_log else None,
         )
-        self._server = uvicorn.Server(
+        self._server = GatewayServer(
             uvicorn.Config(
                 app,
-                http=guarded(max_header_bytes=orders.max_header_bytes, read_timeout=orders.read_timeout),
+                http=guarded(
+                    max_header_bytes=orders.max_header_bytes,
+                    read_timeout=orders.read_timeout,
+                    max_connections=orders.max_connections,
+                ),
                 loop="uvloop",
                 ws="none",
                 lifespan="off",
@@ -92,7 +119,9 @@ class Worker:
                 proxy_headers=False,
                 server_header=False,
                 timeout_graceful_shutdown=math.ceil(orders.drain_timeout),
-            )
+            ),
+            tls=_tls(orders),
+            handshake_timeout=orders.read_timeout,
         )
 
     async def run(self) -> None:
@@ -127,6 +156,7 @@ class Worker:
         self._server.should_exit = True
 
     async def _apply(self) -> None:
+        self._apply_keys()
         try:
             table = read_table(self._table)
             if table is not None:
@@ -135,6 +165,15 @@ class Worker:
             _LOG.error("%s", error)
         except Exception:  # what is served goes on being served, and the next change is heard
             _LOG.exception("the routing table was not applied")
+
+    def _apply_keys(self) -> None:
+        try:
+            known = read_keys(self._orders.keys)
+        except MainspringError as error:  # those before stay in force
+            _LOG.error("%s", error)
+            return
+        self._ring.replace(known)
+        self._access.need_keys(known.needed)
 
     async def _report(self, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
@@ -151,6 +190,7 @@ class Worker:
         while True:
             await asyncio.sleep(0.25)
             try:
+                self._meters.connected(len(self._server.server_state.connections))
                 self._meters.write()
             except OSError as error:  # a full disk costs the metrics, and no answer
                 _LOG.error("the metrics cannot be written: %s", error.strerror)
@@ -177,10 +217,8 @@ def main() -> None:
             return
         line += byte
     orders = msgspec.json.decode(line, type=WorkerOrders)
-    logging.basicConfig(
-        level=logging.INFO, format=f"%(asctime)s %(levelname)s gateway worker {orders.slot}: %(message)s"
-    )
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    log_to(sys.stderr, as_json=orders.json_logs, worker=orders.slot)
+    _allow_files(orders.max_connections + 256)
     control.setblocking(False)
 
     async def serve() -> None:
@@ -189,6 +227,24 @@ def main() -> None:
     uvloop.run(serve())
     logging.shutdown()
     os._exit(0)  # a thread stuck in a library must not keep a worker that has done its work
+
+
+def _seconds() -> float:
+    return SYSTEM_CLOCK.now().timestamp()
+
+
+def _tls(orders: WorkerOrders) -> ssl.SSLContext | None:
+    if orders.tls_certificate is None or orders.tls_key is None:
+        return None
+    return server_context(orders.tls_certificate, orders.tls_key, orders.tls_client_ca)
+
+
+def _allow_files(wanted: int) -> None:
+    """Raise the number of files that this process may have open, as far as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < enough:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
 
 
 def _usage() -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from mainspring.domain.access import Role
 from mainspring.domain.release import Manifest, OutputSpec
 from mainspring.errors import MalformedRequest
 from mainspring.serving.batcher import Outputs
@@ -36,6 +37,8 @@ class NativeProtocol:
         """Answer one row object, an array of them, or `{"rows": [...]}`."""
         plane = self._plane
         champion = plane.pool.champions.get(name)
+        if champion is None and "@" in name:
+            request.need(Role.OPERATE, "naming a release")  # before it is loaded
         release = champion or await plane.release(name)
         rows = rows_of(decode_json(request.body))
         answer = await plane.predict(request, release, rows, pinned=champion is None and "@" in name)

@@ -13,12 +13,13 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from mainspring.domain.access import Role
 from mainspring.domain.release import Manifest, OutputSpec
 from mainspring.errors import MalformedRequest, UnknownModel, UnknownRelease
 from mainspring.serving.batcher import Outputs
 from mainspring.serving.dataplane import Dataplane
 from mainspring.serving.exchange import Request, Response, Route
-from mainspring.serving.pool import Loaded
+from mainspring.serving.loaded import Loaded
 from mainspring.serving.protocols.body import decode_json_with_nan
 from mainspring.serving.protocols.describing import MESSAGE, VERSION, Schema, operation, parameter, row
 from mainspring.serving.protocols.errors import TENSORFLOW
@@ -96,12 +97,14 @@ class TensorFlowPredict:
         return found
 
     async def predict(self, request: Request, model: str, version: str | None, label: str | None) -> Response:
+        pinned = version is not None or label is not None
+        if pinned:
+            request.need(Role.OPERATE, "naming a release")  # before it is loaded
         release = await find_release(self._plane, model, version, label)
         names = tuple(field.name for field in release.manifest.inputs)
         rows, by_column = rows_of(decode_json_with_nan(request.body), names)
         if b'"b64"' in request.body:
             rows = unpacked(rows)
-        pinned = version is not None or label is not None
         answer = await self._plane.predict(request, release, rows, pinned=pinned)
         release = answer.release
         found = columns(release.manifest.output, answer.outputs)
