@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -11,10 +12,18 @@ from mainspring.data.labels import LABEL_SCHEMA, label_frame
 from mainspring.serving.feedback_record import FeedbackRecord, decode_feedback
 from mainspring.serving.prediction_frames import DamagedFrame
 
+_MODEL = re.compile(r"[a-z][a-z0-9_-]{0,62}")  # as `Model` has it; it names the table
 
-def feedback_model(frame: bytes) -> str:
-    """The model that a frame is about. Raises `DamagedFrame`."""
-    return _read(frame).model
+
+def read_feedback(frame: bytes) -> FeedbackRecord:
+    """Raises `DamagedFrame`."""
+    try:
+        record = decode_feedback(frame)
+    except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as error:
+        raise DamagedFrame(f"feedback is not what it says: {error}") from error
+    if not _MODEL.fullmatch(record.model):
+        raise DamagedFrame("feedback is about no model")
+    return record
 
 
 def label_rows(frames: Sequence[bytes]) -> tuple[pl.DataFrame, int]:
@@ -22,16 +31,9 @@ def label_rows(frames: Sequence[bytes]) -> tuple[pl.DataFrame, int]:
     tables, damaged = [pl.DataFrame(schema=LABEL_SCHEMA)], 0
     for frame in frames:
         try:
-            said = _read(frame)
+            said = read_feedback(frame)
         except DamagedFrame:
             damaged += 1
             continue
         tables.append(label_frame(said.messages, said.at))
     return pl.concat(tables), damaged
-
-
-def _read(frame: bytes) -> FeedbackRecord:
-    try:
-        return decode_feedback(frame)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise DamagedFrame(f"feedback is not what it says: {error}") from error
