@@ -178,6 +178,10 @@ class Tables(Protocol):
 
     def exists(self, table: str) -> bool: ...
 
+    def names(self, prefix: str) -> Sequence[str]:
+        """The tables whose names are the prefix, a slash and one word, in ascending order."""
+        ...
+
     def version(self, table: str) -> int:
         """The newest version. Raises `StoreError` where there is no such table."""
         ...

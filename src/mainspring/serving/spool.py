@@ -42,6 +42,7 @@ class Spool:
 
     Attributes:
         generation: counts the files; what a reader needs to know for a file has to be said anew in each.
+        position: in the stream of all its files: bytes of whole frames that were written.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Spool:
     ) -> None:
         self.strict = strict
         self.generation = 0
+        self.position = 0
         self._folder = folder
         self._writer = f"{writer}-{uuid7(clock)}"
         self._limit = limit
@@ -67,7 +69,6 @@ class Spool:
         self._file_age = file_age
         self._descriptor: int | None = None
         self._size = 0  # of the present file: whole frames only
-        self._position = 0  # in the stream of all our files
         self._opened_at = 0.0
         self._old = False  # the present file's time is over; set by the thread
         self._room = limit - spooled_bytes(folder)
@@ -98,7 +99,8 @@ class Spool:
         length = len(payload)
         size = length + HEAD.size
         if size > self._room or length > LARGEST:
-            return self._refuse("limit" if length <= LARGEST else "size", must_keep)
+            self._refuse("limit" if length <= LARGEST else "size", must_keep)
+            return None
         try:
             descriptor = self._descriptor
             if descriptor is None:
@@ -107,18 +109,20 @@ class Spool:
         except OSError as error:
             self._why = error.strerror or str(error)
             self._mend()
-            return self._refuse("error" if error.errno not in FULL else "full", must_keep)
+            self._refuse("error" if error.errno not in FULL else "full", must_keep)
+            return None
         if written != size:
             self._why = "the disk is full"
             self._mend()
-            return self._refuse("full", must_keep)
+            self._refuse("full", must_keep)
+            return None
         self._room -= size
         self._size += size
-        self._position += size
+        self.position += size
         future = None
         if self.strict:
             future = asyncio.get_running_loop().create_future()
-            self._waiting.append((self._position, future))
+            self._waiting.append((self.position, future))
             self._wake.set()
         if self._old or self._size >= self._file_bytes:
             self._turn()
@@ -143,7 +147,7 @@ class Spool:
         descriptor = os.open(draft, flags, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            draft.rename(self._folder / SpoolFile.name(self._writer, self._position))
+            draft.rename(self._folder / SpoolFile.name(self._writer, self.position))
         except BaseException:
             os.close(descriptor)
             raise
@@ -202,7 +206,7 @@ class Spool:
 
     def _sync(self) -> None:
         """Sync what is not durable yet. The order of the reads lets a file turn at any point."""
-        target = self._position
+        target = self.position
         present = self._descriptor
         left = [self._left.popleft() for _ in range(len(self._left))]
         error: OSError | None = None

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import DeltaError, TableNotFoundError
@@ -21,6 +20,9 @@ from mainspring.errors import StoreError, WorkspaceBusy
 from mainspring.stores.atomic import naming_a_full_disk
 from mainspring.stores.delta_files import Written, delta_schema, sync_log, write_files
 from mainspring.stores.delta_logs import DeltaLogs
+
+if TYPE_CHECKING:  # who only writes needs no frames
+    import polars as pl
 
 # By default a log older than 30 days is cleaned up, and old versions can no longer be read.
 _CONFIGURATION: dict[str, str | None] = {
@@ -142,6 +144,14 @@ class DeltaTables(DeltaLogs):
     def exists(self, table: str) -> bool:
         return DeltaTable.is_deltatable(str(self._folder(table)))
 
+    def names(self, prefix: str) -> list[str]:
+        """See `Tables.names`."""
+        folder = self._folder(prefix)
+        if not folder.is_dir():
+            return []
+        found = (f"{prefix}/{place.name}" for place in folder.iterdir() if (place / "_delta_log").is_dir())
+        return sorted(name for name in found if self.exists(name))
+
     def version(self, table: str) -> int:
         """The newest version. Raises `StoreError` where there is no such table."""
         return self._open(table).version()
@@ -163,6 +173,8 @@ class DeltaTables(DeltaLogs):
                     cure="restore the workspace's tables folder from a backup",
                     where={"table": table, "file": path.name},
                 )
+        import polars as pl
+
         partitions = delta.metadata().partition_columns
         if paths and not partitions:
             return pl.scan_parquet(paths, glob=False, hive_partitioning=False)

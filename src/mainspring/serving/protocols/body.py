@@ -66,3 +66,29 @@ def _constant(word: str) -> None:
         raise MalformedRequest(
             f"the body holds the number {word}", cure="send finite numbers, and NaN or null for an unknown one"
         )
+
+
+def rows_of(document: Any) -> list[Any]:
+    """The rows of a request.
+
+    Raises:
+        MalformedRequest: neither an object nor an array.
+
+    Examples:
+        >>> rows_of({"age": 3})
+        [{'age': 3}]
+        >>> rows_of({"rows": [{"age": 3}]})
+        [{'age': 3}]
+    """
+    if isinstance(document, list):
+        return document
+    if isinstance(document, dict):
+        # No value of a row is ever an array, so this cannot be a row with a feature of that name.
+        if len(document) == 1 and isinstance(document.get("rows"), list):
+            rows: list[Any] = document["rows"]
+            return rows
+        return [document]
+    raise MalformedRequest(
+        "the body is neither a row nor an array of rows",
+        cure='send {"feature": value, …}, [{…}, {…}] or {"rows": [{…}]}',
+    )

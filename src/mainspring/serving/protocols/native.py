@@ -8,11 +8,10 @@ import msgspec
 
 from mainspring.domain.access import Role
 from mainspring.domain.release import Manifest, OutputSpec
-from mainspring.errors import MalformedRequest
 from mainspring.serving.batcher import Outputs
 from mainspring.serving.dataplane import Dataplane
 from mainspring.serving.exchange import Request, Response, Route
-from mainspring.serving.protocols.body import decode_json
+from mainspring.serving.protocols.body import decode_json, rows_of
 from mainspring.serving.protocols.describing import NATIVE_ERROR, operation, row
 from mainspring.serving.protocols.errors import NATIVE
 
@@ -52,32 +51,6 @@ class NativeProtocol:
             }
         )
         return Response(200, body, model=release.model, release=release.ref)
-
-
-def rows_of(document: Any) -> list[Any]:
-    """The rows of a request.
-
-    Raises:
-        MalformedRequest: neither an object nor an array.
-
-    Examples:
-        >>> rows_of({"age": 3})
-        [{'age': 3}]
-        >>> rows_of({"rows": [{"age": 3}]})
-        [{'age': 3}]
-    """
-    if isinstance(document, list):
-        return document
-    if isinstance(document, dict):
-        # No value of a row is ever an array, so this cannot be a row with a feature of that name.
-        if len(document) == 1 and isinstance(document.get("rows"), list):
-            rows: list[Any] = document["rows"]
-            return rows
-        return [document]
-    raise MalformedRequest(
-        "the body is neither a row nor an array of rows",
-        cure='send {"feature": value, …}, [{…}, {…}] or {"rows": [{…}]}',
-    )
 
 
 def predictions(spec: OutputSpec, outputs: Outputs) -> list[dict[str, Any]]:

@@ -71,6 +71,12 @@ class TablesContract:
             assert rows == list(range(3 * place + 3))
         assert tables.scan("clicks").collect().height == 36
 
+    def test_tables_are_found_by_what_they_are_about(self, tables: Tables) -> None:
+        for name in ("predictions/shop", "predictions/adult", "labels/adult", "predictions"):
+            tables.create(name, FRAME, transaction="t1")
+        assert list(tables.names("predictions")) == ["predictions/adult", "predictions/shop"]
+        assert list(tables.names("nosuch")) == []
+
     def test_a_transaction_happens_once(self, tables: Tables, open_tables: Callable[[], Tables]) -> None:
         first = tables.create("clicks", numbered(0, 3), transaction="t1")
         second = tables.append("clicks", numbered(3, 3), transaction="t2")

@@ -1,0 +1,143 @@
+"""Writes what was answered into the spool: the hot path's part of the prediction log."""
+
+import logging
+from asyncio import Future
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from mainspring.clock import SYSTEM_CLOCK, Clock
+from mainspring.domain.prediction_log import Role
+from mainspring.domain.release import Manifest
+from mainspring.errors import Unavailable
+from mainspring.serving.personal import PersonalMask
+from mainspring.serving.prediction_frames import Description, description_frame, prediction_frame
+from mainspring.serving.spool import Spool
+
+_LOG = logging.getLogger("mainspring.gateway")
+_ENCODE = msgspec.json.Encoder().encode
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+class _Known:
+    """What is the same for every answer of a release."""
+
+    __slots__ = ("description", "generation", "key", "manifest", "mask", "own", "plain", "ref", "width")
+
+    def __init__(self, manifest: Manifest, secret: bytes) -> None:
+        self.manifest = manifest
+        self.ref = str(manifest.ref).encode()
+        self.description = description_frame(Description.of(manifest))
+        self.width = len(manifest.inputs)
+        self.key = manifest.key
+        tags = (manifest.key_personal, *(field.personal for field in manifest.inputs))
+        self.plain = not any(tags)
+        self.mask = PersonalMask(manifest.inputs, manifest.key, manifest.key_personal, secret)
+        self.generation = -1  # of the spool file that holds the description
+
+    def only_own(self, rows: Rows) -> bool:
+        """Whether the rows hold nothing but this release's fields and the key: all that may be kept as it came."""
+        width, key = self.width, self.key
+        return all(len(row) == width or (len(row) == width + 1 and key in row) for row in rows)
+
+
+class Journal:
+    """The prediction log as the one who answers sees it.
+
+    Args:
+        spool: where it goes; `None` keeps no log.
+        secret: of the workspace, for personal values.
+        logged: told how many rows were written.
+        dropped: told `error` where a fault of ours kept an answer from the log.
+    """
+
+    def __init__(
+        self,
+        spool: Spool | None,
+        secret: bytes,
+        *,
+        logged: Callable[[int], object] = lambda rows: None,  # noqa: ARG005
+        dropped: Callable[[str], object] = lambda why: None,  # noqa: ARG005
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._spool = spool
+        self._secret = secret
+        self._logged = logged
+        self._dropped = dropped
+        self._now = clock.now
+        self._known: dict[str, _Known] = {}
+        self._told = False
+
+    def predicted(
+        self,
+        request_id: str,
+        manifest: Manifest,
+        rows: Rows,
+        outputs: Sequence[Sequence[float]],
+        seconds: float,
+        *,
+        role: Role = Role.CHAMPION,
+        arm: str = "",
+        body: bytes | None = None,
+    ) -> "Future[None] | None":
+        """Write one answer.
+
+        Args:
+            manifest: of the release that answered.
+            rows: as the release took them.
+            seconds: that it took.
+            body: the rows as JSON in a form of the native protocol, where they came so.
+
+        Returns:
+            `None`, or in `strict` a future to await before the answer goes out.
+
+        Raises:
+            Unavailable: in `strict`, when it cannot be written.
+        """
+        spool = self._spool
+        if spool is None:
+            return None
+        try:
+            known = self._known.get(request_ref := manifest.model + "@" + str(manifest.number))
+            if known is None or known.manifest is not manifest:
+                known = self._known[request_ref] = _Known(manifest, self._secret)
+            if known.generation != spool.generation and not self._describe(spool, known):
+                return None
+            if not known.plain or not known.only_own(rows):
+                body = _ENCODE(known.mask(rows))
+            elif body is None:
+                body = _ENCODE(rows)
+            at = int(self._now().timestamp() * 1e6)
+            payload = prediction_frame(at, known.ref, request_id, role, arm, int(seconds * 1e6), outputs, body)
+            before = spool.position
+            done = spool.append(payload)
+            if spool.position != before:
+                self._logged(len(outputs))
+            return done
+        except Unavailable:
+            raise
+        except Exception as error:  # a fault of ours costs the record, and in `batch` not the answer
+            if not self._told:
+                self._told = True
+                _LOG.exception("an answer could not be logged")
+            if spool.strict:
+                raise Unavailable(
+                    "the answer could not be logged, and nothing may go unrecorded",
+                    cure="ask again; the operator finds the reason in the gateway's log",
+                ) from error
+            self._dropped("error")
+            return None
+
+    def _describe(self, spool: Spool, known: _Known) -> bool:
+        """Say in the spool's present file what the release is; whether that was possible."""
+        for _ in range(2):  # the first may be the last frame of a file
+            before, generation = spool.position, spool.generation
+            spool.append(known.description)
+            if spool.position == before:
+                return False
+            known.generation = generation
+            if generation == spool.generation:
+                return True
+        return False
