@@ -289,7 +289,11 @@ def start(shop: Shop, *, ready: bool = True, **settings: Any) -> Running:
     port = int(address.rpartition(":")[2]) if address.startswith("http") else 0
     running = Running(shop, process, address, port, log)
     if ready:
-        running.wait_until(running.answers)
+        try:
+            running.wait_until(running.answers)
+        except BaseException:
+            running.stop()
+            raise
     return running
 
 

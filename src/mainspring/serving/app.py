@@ -78,7 +78,7 @@ class App:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         given = headers.get(b"x-request-id")
         request_id = given.decode() if given is not None and _SANE_ID.fullmatch(given) else uuid7(self._clock)
-        request = Request(scope["method"], scope["path"], headers, b"", request_id)
+        request = Request(scope["method"], scope["path"], headers, b"", request_id, NOBODY)
         if b"traceparent" in headers:
             request.trace = read_trace(scope["headers"])
         ANSWERING.set(request)
