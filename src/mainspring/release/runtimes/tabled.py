@@ -43,17 +43,23 @@ class TabledRuntime:
 
         self._whole = whole
         self._inputs = tuple(inputs)
-        graph = onnx.load_model_from_string(model).graph
+        graph = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(model)).graph
         sites = [node for node in graph.node if node.op_type == "TreeEnsemble"]
         if not sites:
             raise ValueError("there is no tree ensemble")
-        self._tables = [TreeTables(_arrays(node)) for node in sites]
-        self._reads = [node.input[0] for node in sites]
+        arrays = [_arrays(node) for node in sites]
+        self._tables = [TreeTables(trees) for trees in arrays]
         self._sums = [node.output[0] for node in sites]
-        before = _needed(graph.node, set(self._reads), {INPUT})
+        tensors = _Tensors(graph)
+        self._reads = [
+            [tensors.origin(node.input[0], place) for place in range(1 + int(max(found.feature)))]
+            for node, found in zip(sites, arrays, strict=True)
+        ]
+        read = {tensor for columns in self._reads for tensor, _ in columns}
+        before = _needed(graph.node, read, {INPUT})
         if any(node.op_type == "TreeEnsemble" for node in before):
             raise ValueError("an ensemble reads another's answers")
-        self._inner = [name for name in dict.fromkeys(self._reads) if name != INPUT]
+        self._inner = sorted(read - {INPUT})
         after = _needed(graph.node, {OUTPUT}, {INPUT, *self._sums})
         takes = {name for node in after for name in node.input}
         self._takes_input = INPUT in takes
@@ -76,8 +82,8 @@ class TabledRuntime:
         inner = self._before.run(self._inner, {INPUT: matrix}) if self._before is not None else []
         read = {INPUT: matrix, **dict(zip(self._inner, inner, strict=True))}
         given = {
-            name: table.sums(read[place])
-            for name, table, place in zip(self._sums, self._tables, self._reads, strict=True)
+            name: table.sums([read[tensor][:, place] for tensor, place in columns])
+            for name, table, columns in zip(self._sums, self._tables, self._reads, strict=True)
         }
         if self._takes_input:
             given[INPUT] = matrix
@@ -97,6 +103,39 @@ def for_many_rows(runtime: OnnxRuntime, model: bytes, inputs: Sequence[InputFiel
         return TabledRuntime(runtime, model, inputs)
     except ValueError:
         return runtime
+
+
+class _Tensors:
+    """Where the columns of a graph's tensors come from."""
+
+    def __init__(self, graph: Any) -> None:
+        from onnx import numpy_helper
+
+        ports = (*graph.input, *graph.value_info)
+        shapes = {port.name: [dim.dim_value for dim in port.type.tensor_type.shape.dim] for port in ports}
+        self._widths = {name: shape[1] for name, shape in shapes.items() if len(shape) == 2 and shape[1]}
+        self._maker = {name: node for node in graph.node for name in node.output}
+        self._constants = {
+            constant.name: numpy_helper.to_array(constant)
+            for constant in graph.initializer
+            if len(constant.dims) < 2  # an index, as far as columns are only put in another order
+        }
+
+    def origin(self, tensor: str, place: int) -> tuple[str, int]:
+        """The tensor and its column in which this column was computed, before it was but carried along."""
+        node = self._maker.get(tensor)
+        axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0) if node else 0
+        if node is None or axis != 1:
+            return tensor, place
+        if node.op_type == "Gather" and node.input[1] in self._constants:
+            return self.origin(node.input[0], int(self._constants[node.input[1]].reshape(-1)[place]))
+        if node.op_type == "Concat" and all(part in self._widths for part in node.input):
+            left = place
+            for part in node.input:
+                if left < self._widths[part]:
+                    return self.origin(part, left)
+                left -= self._widths[part]
+        return tensor, place
 
 
 def _needed(nodes: Sequence[Any], outputs: set[str], given: set[str]) -> list[Any]:

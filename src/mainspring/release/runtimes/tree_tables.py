@@ -10,6 +10,7 @@ Source: C. Lucchese et al., "QuickScorer: a fast algorithm to rank documents wit
 trees", SIGIR 2015; here over rows at once, in NumPy.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,26 +126,28 @@ class TreeTables:
             offsets = (np.arange(len(own), dtype=np.int64) * slots)[:, None]
             self._groups.append((np.array(own, dtype=np.int64), table.reshape(-1), offsets))
 
-    def sums(self, matrix: Floats) -> Floats:
-        """The sums `[rows, targets]` of what the trees read, `[rows, features]`."""
-        if len(matrix) == 1:  # NumPy adds up a lone row in pairs, which is another order
-            return self.sums(np.repeat(matrix, 2, axis=0))[:1]
-        sums = np.zeros((len(matrix), self.targets))
-        rows = min(_BLOCK, len(matrix))
+    def sums(self, columns: Sequence[Floats]) -> Floats:
+        """The sums `[rows, targets]` of what the trees read: for each feature its values, `[rows]`."""
+        count = len(columns[0])
+        if count == 1:  # NumPy adds up a lone row in pairs, which is another order
+            return self.sums([np.repeat(column, 2) for column in columns])[:1]
+        sums = np.zeros((count, self.targets))
+        rows = min(_BLOCK, count)
         # Memory taken anew for each block would be given back and cleared by the system each time.
         masks, other = np.empty((2, rows, self._words), dtype=np.uint64)
         values = np.empty((max((len(own) for own, _, _ in self._groups), default=0), rows))
-        for start in range(0, len(matrix), _BLOCK):
-            start = min(start, len(matrix) - rows)  # the last block takes some rows a second time
-            part = matrix[start : start + rows]
-            self._find_leaves(part, masks, other)
+        for begin in range(0, count, _BLOCK):
+            start = min(begin, count - rows)  # the last block takes some rows a second time
+            self._find_leaves([column[start : start + rows] for column in columns], masks, other)
             self._add_up(masks, values, sums[start : start + rows])
         return sums
 
-    def _find_leaves(self, matrix: Floats, masks: npt.NDArray[np.uint64], other: npt.NDArray[np.uint64]) -> None:
+    def _find_leaves(
+        self, columns: Sequence[Floats], masks: npt.NDArray[np.uint64], other: npt.NDArray[np.uint64]
+    ) -> None:
         masks.fill(np.iinfo(np.uint64).max)
         for table in self._features:
-            places = table.bins.places(np.ascontiguousarray(matrix[:, table.feature]))
+            places = table.bins.places(np.ascontiguousarray(columns[table.feature]))
             # Every place is in range; only with a mode for those that are not does NumPy write without a copy.
             table.masks.take(places, axis=0, out=other, mode="clip")
             masks &= other
