@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from mainspring.domain.ids import digest_bytes
 from mainspring.errors import ReleaseError, UsageError
 from mainspring.release.adoption.adopted import AdoptedModel, Asking, named_errors
 from mainspring.release.adoption.original import Check, Original, Wants
@@ -52,7 +53,7 @@ def from_skops(content: bytes, name: str, trusted: Collection[str], *, trust: bo
     with named_errors(name):
         estimator = skops.io.loads(content, trusted=types)
     files = {SKOPS: content, SKOPS_TYPES: msgspec.json.encode(types)}
-    return of_estimator(estimator, "a skops file", kept=files)
+    return of_estimator(estimator, "a skops file", digest_bytes(content), kept=files)
 
 
 def from_pickle(content: bytes, name: str) -> Original:
@@ -65,14 +66,15 @@ def from_pickle(content: bytes, name: str) -> Original:
 
     with named_errors(name):
         estimator = joblib.load(io.BytesIO(content))  # reads plain pickles as well
-    return of_estimator(estimator, "a pickle")
+    return of_estimator(estimator, "a pickle", digest_bytes(content))
 
 
-def of_estimator(estimator: Any, source: str, kept: dict[str, bytes] | None = None) -> Original:
+def of_estimator(estimator: Any, source: str, digest: str, kept: dict[str, bytes] | None = None) -> Original:
     """An estimator, wherever it came from.
 
     Args:
         source: in words.
+        digest: of the files that it was read from.
         kept: the files that hold it; without them the safest format that holds it is looked for.
 
     Raises:
@@ -88,6 +90,7 @@ def of_estimator(estimator: Any, source: str, kept: dict[str, bytes] | None = No
     return Original(
         form="estimator",
         about=f"{_article(kind)} {kind} from {source}",
+        digest=digest,
         model=estimator,
         wants=_wants(estimator),
         keep=(lambda _: kept) if kept is not None else lambda check: write_estimator(estimator, check),

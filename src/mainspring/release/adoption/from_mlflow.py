@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from mainspring.domain.ids import digest_bytes, digest_json
 from mainspring.domain.schema import Kind
 from mainspring.errors import MainspringError, ReleaseError, SourceNotFound, UsageError
 from mainspring.release.adoption.adopted import named_errors
@@ -106,17 +107,19 @@ def _loaded(folder: Path, name: str, signed: Wants | None, *, code: bool) -> Ori
         model = load(folder)
         raw = _raw(model)
     files = packed(folder)
+    digest = digest_json({name: digest_bytes(content) for name, content in files.items()})
 
     def keep_folder(_: Check) -> dict[str, bytes]:
         return files
 
     if raw is not None and _is_estimator(raw):
-        found = _named(of_estimator(raw, "an MLflow model"), signed)
+        found = _named(of_estimator(raw, "an MLflow model", digest), signed)
         # Code that came with the model is found only from its folder.
         return _changed(found, keep=keep_folder) if code else found
     return Original(
         form="function",
         about="an MLflow python function",
+        digest=digest,
         model=model,
         wants=signed or Wants(),
         keep=keep_folder,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mainspring.domain.ids import digest_bytes
 from mainspring.domain.schema import Kind
 from mainspring.errors import ReleaseError
 from mainspring.release.adoption.adopted import ORIGINAL_ONNX
@@ -28,6 +29,7 @@ def from_onnx(content: bytes, name: str) -> Original:
     return Original(
         form="onnx",
         about="an ONNX file",
+        digest=digest_bytes(content),
         model=session,
         wants=wants,
         keep=lambda _: {ORIGINAL_ONNX: content},

@@ -14,6 +14,7 @@ from mainspring.release.manifest import is_inside
 from mainspring.stores.tracking_mlflow import QUIET
 
 _GREATEST = 2_000_000_000  # bytes; a message to the process of a native runtime holds no more than twice as many
+_DOWNLOAD = "registered_model_meta"  # what MLflow adds to the files when it brings them
 _folders: list[tempfile.TemporaryDirectory[str]] = []  # removed when the process ends
 
 
@@ -31,7 +32,7 @@ def packed(folder: Path) -> dict[str, bytes]:
             raise ReleaseError(
                 f"the MLflow model has {name[:80]!r}, which is no plain file", cure="log the model again"
             )
-        if place.is_file() and "__pycache__" not in place.parts:
+        if place.is_file() and place.name != _DOWNLOAD and "__pycache__" not in place.parts:
             size += place.stat().st_size
             if size > _GREATEST:
                 raise ReleaseError(

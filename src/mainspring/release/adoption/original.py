@@ -38,6 +38,7 @@ class Original:
 
     Attributes:
         about: what it is, in words, e.g. `a Pipeline from a skops file`.
+        digest: SHA-256 over the files that it was read from.
         model: what `AdoptedModel` asks: an estimator, a function's holder, an `OnnxSession`.
         classes: an estimator's own `classes_`, or the labels that an ONNX graph names; `None` where it tells none.
         keep: the files that hold it in the release; the function that it gets gives a loaded model's answers, so
@@ -50,6 +51,7 @@ class Original:
 
     form: Form
     about: str
+    digest: str
     model: Any
     wants: Wants
     keep: Callable[[Check], dict[str, bytes]]

@@ -93,7 +93,8 @@ def prove(original: Original, sample: Sample, settled: Settled) -> Proven:
     kept = {**original.keep(check_of(asking, asked)), ADOPTED: msgspec.json.format(msgspec.json.encode(asking))}
     identity = digest_json(
         {
-            "files": {name: digest_bytes(content) for name, content in kept.items()},
+            "original": original.digest,
+            "asking": digest_bytes(kept[ADOPTED]),
             "output": msgspec.to_builtins(output),
             "fields": msgspec.to_builtins(settled.fields),
             "target": None if sample.target is None else sample.target.name,

@@ -208,11 +208,13 @@ def _read_one(asking: Asking, answer: Answer, labels: tuple[str, ...], said: Sai
 def _labels(original: Original, answer: Answer, sample: Sample, said: Said) -> tuple[str, ...]:
     """The classes in the order of the answers' columns, by whoever knows them best."""
     own = tuple(label_text(value) for value in original.classes or ())
-    if own and said.task is not Task.REGRESSION:
+    if own and said.task is Task.REGRESSION:
+        raise UsageError(
+            f"the model is no regression: its classes are {', '.join(own[:10])}", cure="leave --task out"
+        )
+    if own:
         if said.classes and set(said.classes) != set(own):
-            raise UsageError(
-                f"the model's own classes are {', '.join(own[:20])}", cure="leave --classes out", where={}
-            )
+            raise UsageError(f"the model's own classes are {', '.join(own[:20])}", cure="leave --classes out")
         return own
     if said.classes:
         return said.classes
