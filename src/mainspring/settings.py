@@ -61,11 +61,31 @@ class GatewaySettings:
     release: Path | None = None
     trusted: Path | None = None
     platform: str = "none"
+    memory_budget: int = 1_000_000_000
+    shadow_memory: int = 2_000_000_000
+    shadow_timeout: float = 10.0
 
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach it."""
         return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """How the prediction log is kept.
+
+    Attributes:
+        durability: `batch`, `strict` or `off`.
+        commit_every: seconds.
+        keep_days: `None` for all.
+    """
+
+    durability: str = "batch"
+    commit_every: float = 10.0
+    commit_rows: int = 50_000
+    keep_days: int | None = None
+    max_spool_bytes: int = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +110,7 @@ class Settings:
     tracking_artifacts: str
     budget: Budget
     gateway: GatewaySettings
+    log: LogSettings = field(default_factory=LogSettings)
 
 
 def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
@@ -128,7 +149,17 @@ def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
             max_requests_per_second=values["gateway.max_requests_per_second"],
             access_log=values["gateway.access_log"],
             log_format=values["gateway.log_format"],
+            memory_budget=values["gateway.memory_budget"],
+            shadow_memory=values["gateway.shadow_memory"],
+            shadow_timeout=_seconds("gateway.shadow_timeout", values),
             **_tls(root, values),
+        ),
+        log=LogSettings(
+            durability=values["log.durability"],
+            commit_every=_seconds("log.commit_every", values),
+            commit_rows=values["log.commit_rows"],
+            keep_days=values["log.keep_days"] or None,
+            max_spool_bytes=values["log.max_spool_bytes"],
         ),
     )
 

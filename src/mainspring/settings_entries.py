@@ -84,6 +84,21 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("gateway", "max_header_bytes", int, 16_384, "larger request headers are refused"),
     Entry("gateway", "max_rows", int, 10_000, "a request with more rows is refused"),
     Entry("gateway", "max_waiting", int, 1_000, "requests above this number waiting at once are refused"),
+    Entry(
+        "gateway",
+        "memory_budget",
+        int,
+        1_000_000_000,
+        "bytes that the releases of each worker may take; above it those idle for longest are unloaded",
+    ),
+    Entry(
+        "gateway",
+        "shadow_memory",
+        int,
+        2_000_000_000,
+        "bytes that the shadow process may take; above it it is ended",
+    ),
+    Entry("gateway", "shadow_timeout", str, "10s", "how long a shadow may take for one batch of rows"),
     Entry("gateway", "read_timeout", str, "10s", "how long a client may take to send its request"),
     Entry("gateway", "max_connections", int, 4_096, "how many connections each worker holds open"),
     Entry("gateway", "max_requests_per_second", int, 0, "of each key, in all workers together; 0 for any number"),
@@ -95,6 +110,11 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("gateway", "log_format", str, "auto", "text, json, or auto: text on a terminal, else json"),
     Entry("gateway", "access_log", int, 0, "answers that each worker logs in a second, at most; 0 logs none"),
     Entry("gateway", "drain_timeout", str, "10s", "how long open requests may take to end at shutdown"),
+    Entry("log", "durability", str, "batch", "batch: fsync every 100 ms; strict: before each answer; off: no log"),
+    Entry("log", "commit_every", str, "10s", "how long an answer waits at most on its way to the table"),
+    Entry("log", "commit_rows", int, 50_000, "so many rows are not kept waiting"),
+    Entry("log", "keep_days", int, 0, "days of predictions and labels that are kept; 0 for all"),
+    Entry("log", "max_spool_bytes", int, 2_000_000_000, "what may wait on the disk when the tables take nothing"),
 )
 
 # The least and the greatest value of each whole number.
@@ -108,10 +128,16 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "gateway.max_connections": (1, 1_000_000),
     "gateway.max_requests_per_second": (0, 1_000_000),
     "gateway.access_log": (0, 10_000),
+    "log.commit_rows": (1, 10_000_000),
+    "log.keep_days": (0, 36_500),
+    "log.max_spool_bytes": (1_000_000, 2**50),
+    "gateway.memory_budget": (1_000_000, 2**50),
+    "gateway.shadow_memory": (100_000_000, 2**50),
 }
 
 
 CHOICES: dict[str, tuple[str, ...]] = {
+    "log.durability": ("batch", "strict", "off"),
     "gateway.log_format": ("auto", "text", "json"),
     "gateway.platform": ("none", "sagemaker"),
 }

@@ -1,5 +1,6 @@
 """A small workspace with sealed releases, and a gateway in processes of its own."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -231,9 +232,18 @@ class Running:
             return got
 
     def workers(self) -> list[int]:
+        return self.children("mainspring.serving.worker")
+
+    def children(self, module: str) -> list[int]:
+        """The pids of the gateway's processes that run this module."""
         import psutil
 
-        return [child.pid for child in psutil.Process(self.process.pid).children()]
+        found = []
+        for child in psutil.Process(self.process.pid).children():
+            with contextlib.suppress(psutil.Error):
+                if module in child.cmdline():
+                    found.append(child.pid)
+        return found
 
     def wait_until(self, holds: Callable[[], bool], seconds: float = 15.0) -> None:
         deadline = time.monotonic() + seconds
@@ -258,7 +268,7 @@ class Running:
                 self.process.stdout.close()
 
 
-def start(shop: Shop, *, ready: bool = True, **settings: Any) -> Running:
+def start(shop: Shop, *, ready: bool = True, log: dict[str, Any] | None = None, **settings: Any) -> Running:
     """Start a gateway on a free port; with `ready`, wait until it answers."""
     given = {
         "host": "127.0.0.1",
@@ -274,7 +284,7 @@ def start(shop: Shop, *, ready: bool = True, **settings: Any) -> Running:
         **settings,
     }
     orders = shop.root / f"options-{time.monotonic_ns()}.json"
-    orders.write_text(json.dumps({"root": str(shop.root), "settings": given}))
+    orders.write_text(json.dumps({"root": str(shop.root), "settings": given, "log": log or {}}))
     log = orders.with_suffix(".log")
     with log.open("w") as file:
         process = subprocess.Popen(

@@ -9,7 +9,7 @@ from mainspring.errors import MainspringError
 from mainspring.serving.gateway import run_gateway
 from mainspring.serving.logs import log_to
 from mainspring.serving.options import GatewayOptions
-from mainspring.settings import GatewaySettings
+from mainspring.settings import GatewaySettings, LogSettings
 from mainspring.stores.records import SqlRecords
 
 
@@ -22,6 +22,8 @@ def main() -> int:
         releases=root / "releases",
         trusted=root / "keys" / "trusted",
         folder=root / "gateway",
+        tables=str(root / "tables"),
+        log=LogSettings(**given["log"]),
     )
     records = SqlRecords(f"sqlite:///{root / 'records.db'}")
     try:

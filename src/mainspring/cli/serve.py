@@ -64,6 +64,8 @@ def serve(
                 releases=served.releases,
                 trusted=served.trusted,
                 folder=workspace.gateway_folder,
+                tables=workspace.settings.tables_url,
+                log=workspace.settings.log,
             ),
             workspace.records,
             workspace.clock,

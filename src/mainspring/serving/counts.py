@@ -54,6 +54,8 @@ class Counts(msgspec.Struct):
         seconds: latency by model and release.
         stages: of that, by stage: until the release began (body, parsing, routing), its answer, log, encoding.
         loads: by model and outcome.
+        log_rows: predictions handed to the log.
+        log_drops: records that the log could not take, by reason.
         answers: by model, release and role.
         fallbacks: requests that the champion answered because a challenger did not, by model, release and reason.
         shadowed: rows for shadows, by model, release and what became of them.
@@ -65,6 +67,8 @@ class Counts(msgspec.Struct):
     stages: dict[tuple[str, str], tuple[Spread, ...]] = msgspec.field(default_factory=dict)
     loads: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
     batch_rows: Spread = msgspec.field(default_factory=lambda: Spread.empty(ROWS))
+    log_rows: int = 0
+    log_drops: dict[str, int] = msgspec.field(default_factory=dict)
     in_flight: int = 0
     connections: int = 0
     answers: dict[tuple[str, str, str], int] = msgspec.field(default_factory=dict)
@@ -85,15 +89,18 @@ class Counts(msgspec.Struct):
             for one, theirs in zip(ours, spreads, strict=True):
                 one.merge(theirs)
         self.batch_rows.merge(other.batch_rows)
-        for ours, theirs in (
+        for mine, more in (
             (self.answers, other.answers),
             (self.fallbacks, other.fallbacks),
             (self.shadowed, other.shadowed),
         ):
-            for key, number in theirs.items():
-                ours[key] = ours.get(key, 0) + number
+            for key, number in more.items():
+                mine[key] = mine.get(key, 0) + number
         self.resident += other.resident
         self.in_flight += other.in_flight
+        self.log_rows += other.log_rows
+        for why, number in other.log_drops.items():
+            self.log_drops[why] = self.log_drops.get(why, 0) + number
         self.connections += other.connections
 
 

@@ -20,6 +20,7 @@ class Request:
 
     Attributes:
         path: decoded; never used to open anything.
+        native: the body holds the rows in a form of the native protocol.
         id: the caller's `x-request-id` where it is sane, else a new UUIDv7.
         grant: what the one who asks may do.
         trace: the caller's W3C trace context, where it sent one.
@@ -35,6 +36,7 @@ class Request:
     grant: Grant = EVERYBODY
     trace: Trace | None = None
     stages: tuple[float, ...] = ()
+    native: bool = False
 
     @property
     def trace_id(self) -> str:

@@ -1,8 +1,10 @@
 """Writes what was answered into the spool: the hot path's part of the prediction log."""
 
 import logging
+import secrets
 from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,8 +12,8 @@ import msgspec
 from mainspring.clock import SYSTEM_CLOCK, Clock
 from mainspring.domain.prediction_log import Role
 from mainspring.domain.release import Manifest
-from mainspring.errors import Unavailable
-from mainspring.serving.personal import PersonalMask
+from mainspring.errors import StoreError, Unavailable
+from mainspring.serving.personal import PersonalMask, read_secret
 from mainspring.serving.prediction_frames import Description, description_frame, prediction_frame
 from mainspring.serving.spool import Spool
 
@@ -19,6 +21,53 @@ _LOG = logging.getLogger("mainspring.gateway")
 _ENCODE = msgspec.json.Encoder().encode
 
 Rows = Sequence[Mapping[str, Any]]
+
+
+class LogOrders(msgspec.Struct, frozen=True):
+    """What a process that answers is told of the prediction log.
+
+    Attributes:
+        durability: `batch`, `strict` or `off`.
+        folder: of the spool.
+        limit: bytes that all spool files may have.
+        secret: the file of the key for personal values.
+    """
+
+    durability: str
+    folder: str
+    limit: int
+    secret: str
+
+
+def open_journal(
+    orders: LogOrders,
+    writer: str,
+    *,
+    logged: Callable[[int], object],
+    dropped: Callable[[str], object],
+    clock: Clock = SYSTEM_CLOCK,
+) -> "tuple[Spool, Journal]":
+    """The spool of this process, which takes feedback also where no predictions are logged, and its journal.
+
+    Args:
+        writer: e.g. `worker-0`.
+    """
+    spool = Spool(
+        Path(orders.folder),
+        writer,
+        limit=orders.limit,
+        strict=orders.durability == "strict",
+        dropped=dropped,
+        clock=clock,
+    )
+    try:
+        secret = read_secret(Path(orders.secret))
+    except StoreError as error:
+        # No clear text for want of a key: equal values are then equal as long as this process lives.
+        _LOG.error("%s; until then personal values have digests of a key that is thrown away", error)
+        secret = secrets.token_bytes(32)
+    kept = None if orders.durability == "off" else spool
+    return spool, Journal(kept, secret, logged=logged, dropped=dropped, clock=clock)
 
 
 class _Known:
@@ -63,7 +112,7 @@ class Journal:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._spool = spool
-        self._secret = secret
+        self.secret = secret
         self._logged = logged
         self._dropped = dropped
         self._now = clock.now
@@ -102,7 +151,7 @@ class Journal:
         try:
             known = self._known.get(request_ref := manifest.model + "@" + str(manifest.number))
             if known is None or known.manifest is not manifest:
-                known = self._known[request_ref] = _Known(manifest, self._secret)
+                known = self._known[request_ref] = _Known(manifest, self.secret)
             if known.generation != spool.generation and not self._describe(spool, known):
                 return None
             if not known.plain or not known.only_own(rows):

@@ -22,6 +22,7 @@ from mainspring.serving.counts import (
     encode_counts,
     no_stages,
 )
+from mainspring.serving.log_metrics import LogFamilies
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -115,6 +116,14 @@ class Meters:
         """Count rows for a shadow: `sent` or `dropped` by the worker; what the shadow made of them by itself."""
         _add(self._counts.shadowed, (model, release, outcome), rows)
 
+    def logged(self, rows: int) -> None:
+        """Count predictions that were handed to the log."""
+        self._counts.log_rows += rows
+
+    def log_dropped(self, why: str) -> None:
+        """Count one record that the log could not take."""
+        self._counts.log_drops[why] = self._counts.log_drops.get(why, 0) + 1
+
     def write(self) -> None:
         """Let the other workers see the counts; no sync: after a power cut nobody asks for them."""
         content = encode_counts(self._counts)
@@ -133,6 +142,7 @@ class Meters:
                 everything.merge(theirs)
         registry = CollectorRegistry()
         registry.register(_Families(everything))
+        registry.register(LogFamilies(everything, self._folder.parent))
         return generate_latest(registry)
 
 
@@ -207,8 +217,8 @@ class _Families(Collector):
             ("shadow_rows", "Rows for shadows, by what became of them.", "outcome", counts.shadowed),
         ):
             family = CounterMetricFamily(f"mainspring_{name}", about, labels=("model", "release", third))
-            for labels, number in numbers.items():
-                family.add_metric(labels, number)
+            for three, number in numbers.items():
+                family.add_metric(three, number)
             yield family
         resident = GaugeMetricFamily("mainspring_resident_bytes", "Memory that the loaded releases take.")
         resident.add_metric((), counts.resident)

@@ -40,6 +40,7 @@ class NativeProtocol:
             request.need(Role.OPERATE, "naming a release")  # before it is loaded
         release = champion or await plane.release(name)
         rows = rows_of(decode_json(request.body))
+        request.native = True
         answer = await plane.predict(request, release, rows, pinned=champion is None and "@" in name)
         release = answer.release
         body = _ENCODE(
