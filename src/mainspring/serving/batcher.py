@@ -5,6 +5,7 @@ timer. A request that is alone runs at once; one with many rows runs in a thread
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mainspring.errors import ReleaseError
+from mainspring.errors import ReleaseError, Unavailable
 
 Rows = Sequence[Mapping[str, object]]
 Outputs = list[list[float]]
@@ -61,6 +62,10 @@ class CompiledBatcher:
         self._threads = threads
         self._batched = batched
         self._waiting: list[tuple[Matrix, asyncio.Future[Outputs]]] = []
+
+    def read_by(self, encode: Callable[[Rows], Matrix]) -> None:
+        """Read the rows of coming requests in another way."""
+        self._encode = encode
 
     async def outputs(self, rows: Rows) -> Outputs:
         if len(rows) >= LARGE:
@@ -122,6 +127,7 @@ class QueueBatcher:
         predict: blocks; runs in a thread.
         threads: a thread of its own, so that a slow release blocks nobody.
         batched: told the number of rows of each run.
+        max_rows: rows that wait at most; a request that comes on top of them is refused.
     """
 
     def __init__(
@@ -131,33 +137,52 @@ class QueueBatcher:
         *,
         threads: Executor,
         batched: Callable[[float], object],
+        max_rows: int = 20_000,
     ) -> None:
         self._check = check
         self._predict = predict
         self._threads = threads
         self._batched = batched
-        self._waiting: list[tuple[Rows, asyncio.Future[Outputs]]] = []
+        self._max_rows = max_rows
+        self._waiting: deque[tuple[Rows, asyncio.Future[Outputs]]] = deque()
+        self._waiting_rows = 0
         self._drain: asyncio.Task[None] | None = None
 
+    def read_by(self, check: Callable[[Rows], Any]) -> None:
+        """Check the rows of coming requests in another way."""
+        self._check = check
+
     async def outputs(self, rows: Rows) -> Outputs:
+        """One list of outputs for each row. Raises `InvalidInput`; `Unavailable` when too many rows wait."""
+        self._check_room(len(rows))
         loop = asyncio.get_running_loop()
         if len(rows) >= LARGE:
             await loop.run_in_executor(None, self._check, rows)
+            self._check_room(len(rows))  # others came meanwhile
         else:
             self._check(rows)
         future: asyncio.Future[Outputs] = loop.create_future()
         self._waiting.append((rows, future))
+        self._waiting_rows += len(rows)
         if self._drain is None or self._drain.done():
             self._drain = loop.create_task(self._drained())
         return await future
 
+    def _check_room(self, rows: int) -> None:
+        if self._waiting and self._waiting_rows + rows > self._max_rows:
+            raise Unavailable(
+                f"{self._waiting_rows:,} rows wait for this release, and no more are taken",
+                cure="ask again in a second, or send fewer at once",
+            )
+
     async def _drained(self) -> None:
         while self._waiting:
-            batch = [self._waiting.pop(0)]
+            batch = [self._waiting.popleft()]
             rows = len(batch[0][0])
             while self._waiting and rows + len(self._waiting[0][0]) <= LARGE:
                 rows += len(self._waiting[0][0])
-                batch.append(self._waiting.pop(0))
+                batch.append(self._waiting.popleft())
+            self._waiting_rows -= rows
             await self._run(batch)
 
     async def _run(self, batch: list[tuple[Rows, "asyncio.Future[Outputs]"]]) -> None:

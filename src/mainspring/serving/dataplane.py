@@ -1,9 +1,14 @@
 """The one predict use case; every protocol is a shell over it."""
 
+import asyncio
+import logging
 from dataclasses import dataclass
 from difflib import get_close_matches
+from time import perf_counter
 from typing import Any
 
+from mainspring.domain.access import Role
+from mainspring.domain.prediction_log import Role as AnswerRole
 from mainspring.domain.release import ReleaseRef
 from mainspring.errors import (
     InvalidInput,
@@ -15,7 +20,15 @@ from mainspring.errors import (
 )
 from mainspring.serving.batcher import Outputs
 from mainspring.serving.exchange import Request
-from mainspring.serving.pool import Loaded, ReleasePool
+from mainspring.serving.journal import Journal
+from mainspring.serving.loaded import Loaded
+from mainspring.serving.meters import Meters
+from mainspring.serving.pool import ReleasePool
+from mainspring.serving.router import Router, routing_key
+from mainspring.serving.shadow_feed import ShadowFeed
+
+_LOG = logging.getLogger("mainspring.gateway")
+_PATIENCE = 10.0  # seconds that a challenger has before the champion answers in its place
 
 
 @dataclass(slots=True)
@@ -25,10 +38,14 @@ class Answer:
     Attributes:
         release: the one that answered; it need not be the one whose schema the rows were read by.
         outputs: one list for each row: probabilities in the order of the classes, or one value.
+        role: as what it answered.
+        arm: of an A/B test, where it answered as one.
     """
 
     release: Loaded
     outputs: Outputs
+    role: AnswerRole = AnswerRole.CHAMPION
+    arm: str | None = None
 
 
 class Dataplane:
@@ -37,11 +54,25 @@ class Dataplane:
     Args:
         pool: the releases.
         max_rows: a request with more rows is refused.
+        meters: told who answered as what.
+        journal: writes the prediction log.
+        shadows: takes what shadows are to see.
     """
 
-    def __init__(self, pool: ReleasePool, *, max_rows: int) -> None:
+    def __init__(
+        self,
+        pool: ReleasePool,
+        *,
+        max_rows: int,
+        meters: Meters,
+        journal: Journal,
+        shadows: ShadowFeed | None = None,
+    ) -> None:
         self.pool = pool
         self._max_rows = max_rows
+        self._meters = meters
+        self._journal = journal
+        self._shadows = shadows
 
     async def release(self, name: str) -> Loaded:
         """The release that `adult`, `adult@champion` or `adult@3` means.
@@ -97,6 +128,11 @@ class Dataplane:
             where={"model": model},
         )
 
+    @property
+    def models(self) -> list[str]:
+        """The models that are routed, whether or not they answer."""
+        return sorted(self._routed())
+
     def check_count(self, rows: int) -> None:
         """Raises `InvalidInput` where there are no rows, `RequestTooLarge` where there are too many."""
         if not rows:
@@ -110,11 +146,11 @@ class Dataplane:
 
     async def predict(
         self,
-        request: Request,  # noqa: ARG002 - the log and the router use them
+        request: Request,
         release: Loaded,
         rows: list[Any],
         *,
-        pinned: bool = False,  # noqa: ARG002
+        pinned: bool = False,
     ) -> Answer:
         """Let a release answer the rows of a request.
 
@@ -125,10 +161,66 @@ class Dataplane:
         Raises:
             InvalidInput: a row that does not fit the release, named by row and field.
             RequestTooLarge: too many rows.
+            Unavailable: in `strict`, when the answer cannot be logged.
+            NotAllowed: the request names its release, and its key does not allow that.
         """
+        if pinned:
+            request.need(Role.OPERATE, "naming a release")
         self.check_count(len(rows))
+        router = self.pool.routers.get(release.model)
+        if router is None or pinned:
+            role = AnswerRole.PINNED if pinned else AnswerRole.CHAMPION
+            answer = await self._asked(request, release, rows, role)
+        else:
+            answer = await self._shared(request, release, rows, router)
+        self._meters.answered_as(release.model, answer.release.ref, answer.role)
+        began, answered, _ = request.stages
+        durable = self._journal.predicted(
+            request.id,
+            answer.release.manifest,
+            rows,
+            answer.outputs,
+            answered - began,
+            role=answer.role,
+            arm=answer.arm or "",
+            body=request.body if request.native else None,
+        )
+        if durable is not None:
+            await durable
+        request.stages = (began, answered, perf_counter())
+        return answer
+
+    async def _asked(
+        self, request: Request, release: Loaded, rows: list[Any], role: AnswerRole, arm: str | None = None
+    ) -> Answer:
         with release:
-            return Answer(release, await release.batcher.outputs(rows))
+            began = perf_counter()
+            answer = Answer(release, await release.batcher.outputs(rows), role, arm)
+            answered = perf_counter()
+            request.stages = (began, answered, answered)
+            return answer
+
+    async def _shared(self, request: Request, champion: Loaded, rows: list[Any], router: Router) -> Answer:
+        """Let the release answer to which the request falls, the champion where that one does not, and let the
+        shadows know."""
+        key = routing_key(request, rows, champion.manifest.key)
+        chosen, role, arm = router.choose(champion, key)
+        answer = None
+        if chosen is not champion:
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    answer = await self._asked(request, chosen, rows, role, arm)
+            except Exception as error:  # whatever a challenger does wrong, the request is answered
+                self._meters.fell_back(chosen.model, chosen.ref, type(error).__name__)
+                _LOG.warning("%s did not answer %s, so %s does: %s", chosen.ref, request.id, champion.ref, error)
+                role, arm = AnswerRole.CHAMPION, None
+        if answer is None:
+            answer = await self._asked(request, champion, rows, role, arm)
+        if self._shadows is not None:
+            numbers = router.shadows(key, answer.release.target.number)
+            if numbers:
+                self._shadows.offer(request, champion.model, numbers, rows)
+        return answer
 
     def _routed(self) -> set[str]:
         table = self.pool.table

@@ -13,11 +13,15 @@ from types import FrameType
 
 from mainspring.clock import Clock
 from mainspring.domain.ports import Records
-from mainspring.errors import MainspringError, UsageError
+from mainspring.errors import MainspringError, StoreError, UsageError
+from mainspring.serving.drainer_process import DrainerOrders, DrainerProcess
 from mainspring.serving.judge import Judge
 from mainspring.serving.keys import KnownKeys, known_keys, write_keys
+from mainspring.serving.logs import is_json
 from mainspring.serving.options import GatewayOptions, WorkerOrders
+from mainspring.serving.personal import personal_secret
 from mainspring.serving.rates import make_rates_file
+from mainspring.serving.shadow_process import ShadowProcess
 from mainspring.serving.supervisor import WorkerProcess
 from mainspring.serving.table import Table, read_table, write_table
 from mainspring.serving.tls import server_context
@@ -26,6 +30,7 @@ from mainspring.stores.atomic import naming_a_full_disk
 _LOG = logging.getLogger("mainspring.gateway")
 _POLL = 0.25  # seconds between two looks at the routes
 _HEARTBEAT = 2.0
+_SHADOW_END = 2.0  # seconds for the shadow process to write down what it answered; nobody waits for the rest
 _TTL = 10.0  # seconds after its last report for which a worker counts as live
 
 
@@ -86,24 +91,49 @@ class Gateway:
         self._table: Table | None = None
         self._keys: KnownKeys | None = None
         self._trouble = ""
-        self._beaten: dict[int, tuple[int, float]] = {}
+        self._beaten: dict[int, tuple[int, dict[str, int], float]] = {}
         metrics = self._folder / "metrics"
         shutil.rmtree(metrics, ignore_errors=True)
         with naming_a_full_disk("the gateway's folder"):
             metrics.mkdir(parents=True)
             make_rates_file(self._folder / "rates")
+        try:
+            personal_secret(options.trusted.parent)
+        except (StoreError, OSError) as error:  # the keys' folder may be read-only, and most models need none
+            _LOG.warning("there is no key for personal values: %s", error)
         environment = {
             **os.environ,
             "OMP_NUM_THREADS": "1",
         }
+        self._shadow = ShadowProcess(options, self._table_file, environment, clock)
         self._workers = [
             WorkerProcess(
-                WorkerOrders.of(options, slot=slot, listener=self._listener.fileno(), table=self._table_file),
+                WorkerOrders.of(
+                    options,
+                    slot=slot,
+                    listener=self._listener.fileno(),
+                    table=self._table_file,
+                    shadow=self._shadow.end_of(slot),
+                ),
                 environment,
                 clock,
             )
             for slot in range(options.settings.workers)
         ]
+        self._drainer = DrainerProcess(
+            DrainerOrders(
+                folder=str(self._folder),
+                tables=options.tables,
+                durability=options.log.durability,
+                commit_every=options.log.commit_every,
+                commit_rows=options.log.commit_rows,
+                keep_days=options.log.keep_days,
+                finish_timeout=options.settings.drain_timeout,
+                json_logs=is_json(options.settings.log_format),
+            ),
+            environment,
+            clock,
+        )
 
     def on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.stop()
@@ -127,15 +157,19 @@ class Gateway:
                 next_look = now + _POLL
             self._tend_workers()
             for key, _ in self._selector.select(max(0.0, next_look - self._clock.monotonic())):
-                worker = key.data
-                if worker is not None and worker.control is not None and worker.hear():
-                    self._heartbeat(worker)
+                child = key.data
+                if child is not None and child.control is not None and child.hear() and child is not self._shadow:
+                    self._heartbeat(child)
         self._drain()
 
     def close(self) -> None:
         """Give everything back; workers still alive are ended."""
         for worker in self._workers:
             worker.wait(self._clock.monotonic())
+        self._shadow.wait(self._clock.monotonic())
+        self._shadow.close()
+        self._drainer.stop()
+        self._drainer.wait()
         self._selector.close()
         for end in (self._wake, self._woken, self._listener):
             end.close()
@@ -153,8 +187,9 @@ class Gateway:
             if table is not None and table != self._table:
                 write_table(self._table_file, table)
                 self._table = table
-                for worker in self._workers:
-                    worker.table_changed()
+                self._shadow.follow(table)
+                for child in (*self._workers, self._shadow):
+                    child.table_changed()
         except MainspringError as error:
             # The database or the disk fails: what is served goes on being served.
             if str(error) != self._trouble:
@@ -164,30 +199,35 @@ class Gateway:
             self._trouble = ""
 
     def _tend_workers(self) -> None:
-        for worker in self._workers:
-            control = worker.control
-            if worker.check():
+        for child in (*self._workers, self._shadow):
+            control = child.control
+            if child.check():
                 if control is not None:
                     self._selector.unregister(control)
-                self._forget(worker)
-            if worker.start_if_due():
-                assert worker.control is not None
-                self._selector.register(worker.control, selectors.EVENT_READ, worker)
+                if isinstance(child, WorkerProcess):
+                    self._forget(child)
+            if child.start_if_due():
+                assert child.control is not None
+                self._selector.register(child.control, selectors.EVENT_READ, child)
+        if all(worker.report is not None for worker in self._workers):  # answers come first
+            self._drainer.tend()
 
     def _heartbeat(self, worker: WorkerProcess) -> None:
         report = worker.report
         if report is None:
             return
         slot, now = worker.orders.slot, self._clock.monotonic()
-        generation, at = self._beaten.get(slot, (-1, 0.0))
-        if report.generation == generation and now - at < _HEARTBEAT:
+        generation, behind, at = self._beaten.get(slot, (-1, {}, 0.0))
+        if (report.generation, report.behind) == (generation, behind) and now - at < _HEARTBEAT:
             return
         try:
-            self._records.heartbeat(self._worker_name(worker), self._name, report.generation, ttl=_TTL)
+            self._records.heartbeat(
+                self._worker_name(worker), self._name, report.generation, ttl=_TTL, behind=report.behind
+            )
         except MainspringError as error:
             _LOG.error("a heartbeat was not written: %s", error)
         else:
-            self._beaten[slot] = (report.generation, now)
+            self._beaten[slot] = (report.generation, report.behind, now)
 
     def _forget(self, worker: WorkerProcess) -> None:
         self._beaten.pop(worker.orders.slot, None)
@@ -206,6 +246,11 @@ class Gateway:
         for worker in self._workers:
             worker.wait(deadline)
             self._forget(worker)
+        # After the workers, so that it sees what they handed over last.
+        self._shadow.stop()
+        self._shadow.wait(self._clock.monotonic() + _SHADOW_END)
+        self._drainer.stop()
+        self._drainer.wait()
 
 
 def _listen(host: str, port: int) -> socket.socket:

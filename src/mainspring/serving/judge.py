@@ -1,15 +1,19 @@
-"""Decides which release each model is to be served from: the promoted one if it holds, else the last that did."""
+"""Decides which release each model is to be served from: the promoted one if it holds, else the last that did.
+
+A challenger is judged as a champion is: one that does not hold gets no traffic, and the champion answers instead.
+"""
 
 import logging
 from pathlib import Path
 
 from mainspring.clock import Clock
-from mainspring.domain.routing import Route, Routes
+from mainspring.domain.release import Manifest
+from mainspring.domain.routing import Route, Routes, Traffic
 from mainspring.errors import MainspringError
 from mainspring.release.files import check_whole
 from mainspring.release.opening import read_manifest
 from mainspring.release.signing import trusted_keys
-from mainspring.serving.table import Refusal, Table, Target
+from mainspring.serving.table import Refusal, Rules, Table, Target
 
 _LOG = logging.getLogger("mainspring.gateway")
 _AGAIN = 5.0  # seconds after which a refused release is looked at again: it may have been restored
@@ -28,7 +32,7 @@ class Judge:
         self._trusted = trusted
         self._clock = clock
         self._good: dict[str, Target] = {}
-        self._passed: set[Target] = set()
+        self._passed: dict[Target, Manifest] = {}
         self._refused: dict[Target, tuple[Refusal, float]] = {}
         self._generation = -1
 
@@ -46,7 +50,7 @@ class Judge:
             return None
         for target in again:
             del self._refused[target]
-        champions, refused, named = [], [], set()
+        champions, refused, named, rules = [], [], set(), {}
         for route in routes.routes:
             target = self._target(route, route.champion)
             named.add(target)
@@ -56,7 +60,15 @@ class Judge:
                 refused.append(self._refused[target][0])
             if route.model in self._good:
                 champions.append(self._good[route.model])
-        self._passed &= named | set(champions)
+            if route.traffic:
+                others = [self._target(route, n) for n in route.traffic.numbers if n != route.champion]
+                named.update(others)
+                held = [other for other in others if self._holds(other)]
+                refused += [self._refused[other][0] for other in others if other not in held]
+                answering = [target for target in champions if target.model == route.model]
+                rules[route.model] = self._rules(route.traffic, held, answering)
+        named.update(champions)
+        self._passed = {target: manifest for target, manifest in self._passed.items() if target in named}
         self._refused = {target: seen for target, seen in self._refused.items() if target in named}
         self._generation = routes.generation
         known = tuple(
@@ -66,7 +78,7 @@ class Judge:
             if number != route.champion and number in route.places
         )
         challengers = {route.model: route.challenger for route in routes.routes if route.challenger is not None}
-        return Table(routes.generation, tuple(champions), known, tuple(refused), challengers)
+        return Table(routes.generation, tuple(champions), known, tuple(refused), challengers, rules)
 
     def _target(self, route: Route, number: int) -> Target:
         folder = self._releases / route.places.get(number, "")
@@ -78,17 +90,29 @@ class Judge:
         if target in self._refused:
             return False
         try:
-            self._check(target)
+            self._passed[target] = self._checked(target)
         except (MainspringError, OSError) as error:
             reason = str(error) if isinstance(error, MainspringError) else f"it cannot be read: {error.strerror}"
             _LOG.error("%s is refused, and what answered before goes on: %s", target.ref, reason)
             self._refused[target] = (Refusal(target.ref, reason), self._clock.monotonic())
             return False
-        self._passed.add(target)
         return True
 
-    def _check(self, target: Target) -> None:
+    def _rules(self, traffic: Traffic, held: list[Target], champion: list[Target]) -> Rules:
+        shadows = {shadow.number for shadow in traffic.shadows}
+        manifests = [self._passed[target] for target in (*champion, *held) if target in self._passed]
+        names = {field.name for manifest in manifests for field in manifest.inputs}
+        names |= {manifest.key for manifest in manifests if manifest.key is not None}
+        return Rules(
+            traffic,
+            challengers=tuple(target for target in held if target.number in traffic.answering),
+            shadows=tuple(target for target in held if target.number in shadows),
+            fields=tuple(sorted(names)),
+        )
+
+    def _checked(self, target: Target) -> Manifest:
         """Digest, signature and files; whether it answers rightly is for the workers to see, who load it."""
         folder = Path(target.folder)
         manifest = read_manifest(folder, trusted_keys(self._trusted), expected_digest=target.digest)
         check_whole(folder, manifest)
+        return manifest

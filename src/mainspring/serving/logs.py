@@ -25,7 +25,7 @@ _ANSWERS = logging.getLogger("mainspring.answers")
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 
-def log_to(stream: TextIO, *, as_json: bool, worker: int | None = None) -> None:
+def log_to(stream: TextIO, *, as_json: bool, worker: int | str | None = None) -> None:
     """Let everything that is logged in this process go to the stream.
 
     Args:
@@ -50,7 +50,7 @@ def is_json(log_format: str, stream: TextIO = sys.stderr) -> bool:
 class JsonLines(logging.Formatter):
     """One JSON object a line."""
 
-    def __init__(self, worker: int | None) -> None:
+    def __init__(self, worker: int | str | None) -> None:
         super().__init__()
         self._worker = {} if worker is None else {"worker": worker}
 
@@ -77,7 +77,7 @@ class JsonLines(logging.Formatter):
 class TextLines(logging.Formatter):
     """For people; nothing that a request holds can begin a line or command the terminal."""
 
-    def __init__(self, worker: int | None) -> None:
+    def __init__(self, worker: int | str | None) -> None:
         super().__init__()
         self._who = "gateway" if worker is None else f"gateway worker {worker}"
 

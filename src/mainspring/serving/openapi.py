@@ -8,7 +8,8 @@ import msgspec
 
 from mainspring.domain.release import Manifest
 from mainspring.serving.exchange import HttpProtocol, Request, Response, Route
-from mainspring.serving.pool import Loaded, ReleasePool
+from mainspring.serving.loaded import Loaded
+from mainspring.serving.pool import ReleasePool
 from mainspring.serving.protocols.describing import ERROR, NATIVE_ERROR, operation, prediction_schema, row_schema
 from mainspring.serving.protocols.errors import NATIVE
 

@@ -1,14 +1,17 @@
 """What the gateway is told: by the one who starts it, and by the parent process to its workers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
 from mainspring.errors import UsageError
+from mainspring.serving.journal import LogOrders
+from mainspring.serving.log_state import SPOOL
 from mainspring.serving.logs import is_json
-from mainspring.settings import GatewaySettings
+from mainspring.serving.personal import KEY_FILE
+from mainspring.settings import GatewaySettings, LogSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +23,16 @@ class GatewayOptions:
         releases: the folder under which the routes' places lie.
         trusted: the folder of public keys (`*.pub`) whose releases are served.
         folder: where the gateway keeps its own files; made where absent.
+        tables: the URL of the tables, to which predictions and labels go.
+        log: how the prediction log is kept.
     """
 
     settings: GatewaySettings
     releases: Path
     trusted: Path
     folder: Path
+    tables: str
+    log: LogSettings = field(default_factory=LogSettings)
 
     def check(self, *, has_keys: bool) -> None:
         """Raises `UsageError` when nobody could ask: reachable from other machines, without key and token."""
@@ -39,6 +46,50 @@ class GatewayOptions:
                 "listen on 127.0.0.1",
                 where={"host": self.settings.host},
             )
+
+
+def log_orders(options: GatewayOptions, table: Path) -> LogOrders:
+    """What every process that answers is told of the prediction log."""
+    return LogOrders(
+        durability=options.log.durability,
+        folder=str(table.with_name(SPOOL)),
+        limit=options.log.max_spool_bytes,
+        secret=str(options.trusted.with_name(KEY_FILE)),
+    )
+
+
+class ShadowOrders(msgspec.Struct, frozen=True):
+    """What the shadow process gets from its parent, as one line of JSON.
+
+    Attributes:
+        table: the routing table's file.
+        streams: file descriptors of the sockets from the workers.
+        memory: bytes that it may take, the processes of native releases included.
+        timeout: seconds that one batch may take.
+        log: how the prediction log is kept; never strictly, since nobody waits for a shadow.
+    """
+
+    table: str
+    trusted: str
+    streams: tuple[int, ...]
+    memory: int
+    timeout: float
+    json_logs: bool
+    log: LogOrders
+
+    @classmethod
+    def of(cls, options: GatewayOptions, *, table: Path, streams: tuple[int, ...]) -> "ShadowOrders":
+        settings = options.settings
+        log = log_orders(options, table)
+        return cls(
+            table=str(table),
+            trusted=str(options.trusted),
+            streams=streams,
+            memory=settings.shadow_memory,
+            timeout=settings.shadow_timeout,
+            json_logs=is_json(settings.log_format),
+            log=msgspec.structs.replace(log, durability="batch") if log.durability == "strict" else log,
+        )
 
 
 class WorkerOrders(msgspec.Struct, frozen=True):
@@ -55,6 +106,9 @@ class WorkerOrders(msgspec.Struct, frozen=True):
         tls_certificate, tls_key, tls_client_ca: files in PEM; `None` for plain HTTP.
         default_model: answers where a path names no model.
         open_invocations: `/invocations` needs no key.
+        memory_budget: bytes that idle releases may take.
+        log: how the prediction log is kept.
+        shadow: file descriptor of the socket to the shadow process; `None` where there is none.
     """
 
     slot: int
@@ -78,6 +132,9 @@ class WorkerOrders(msgspec.Struct, frozen=True):
     tls_client_ca: str | None
     default_model: str | None
     open_invocations: bool
+    memory_budget: int
+    log: LogOrders
+    shadow: int | None = None
 
     @property
     def keys(self) -> Path:
@@ -90,7 +147,9 @@ class WorkerOrders(msgspec.Struct, frozen=True):
         return Path(self.table).with_name("rates")
 
     @classmethod
-    def of(cls, options: GatewayOptions, *, slot: int, listener: int, table: Path) -> "WorkerOrders":
+    def of(
+        cls, options: GatewayOptions, *, slot: int, listener: int, table: Path, shadow: int | None = None
+    ) -> "WorkerOrders":
         settings = options.settings
         return cls(
             slot=slot,
@@ -114,4 +173,7 @@ class WorkerOrders(msgspec.Struct, frozen=True):
             tls_client_ca=settings.tls_client_ca,
             default_model=settings.default_model,
             open_invocations=settings.platform == "sagemaker",
+            memory_budget=settings.memory_budget,
+            log=log_orders(options, table),
+            shadow=shadow,
         )

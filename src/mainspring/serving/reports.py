@@ -16,6 +16,7 @@ class Report(msgspec.Struct, frozen=True):
 
     Attributes:
         generation: of the routes by which it answers.
+        behind: the models for which it answers by older ones, since a release of theirs was refused.
         ready: whether every routed model is warm.
         refused: the promoted releases that it does not serve.
     """
@@ -23,6 +24,7 @@ class Report(msgspec.Struct, frozen=True):
     generation: int
     ready: bool
     refused: tuple[Refusal, ...] = ()
+    behind: dict[str, int] = {}
 
 
 def encode_report(report: Report) -> bytes:

@@ -1,4 +1,4 @@
-"""The workers as their parent sees them: started, heard, restarted with growing pauses, ended."""
+"""The gateway's processes as their parent sees them: started, heard, restarted with growing pauses, ended."""
 
 import logging
 import os
@@ -16,26 +16,44 @@ from mainspring.serving.options import WorkerOrders
 from mainspring.serving.reports import TABLE_CHANGED, Report, decode_report
 
 _LOG = logging.getLogger("mainspring.gateway")
-_SILENT = 30.0  # seconds without a report after which a worker is taken for dead
+_SILENT = 30.0  # seconds without a report after which a process is taken for dead
 _PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
-_STEADY = 60.0  # a worker that lived so long starts again with the shortest pause
+_STEADY = 60.0  # one that lived so long starts again with the shortest pause
 
 
-class WorkerProcess:
-    """One place for a worker, and the process that holds it.
+class ChildProcess:
+    """One place for a process, and the process that holds it.
 
     Args:
-        orders: what the worker is told.
-        environment: of its process.
+        module: of its program, which takes the number of its end of the socket to us.
+        name: for the log.
+        orders: the first line that it is told.
+        inherited: file descriptors that it gets.
+        environment: of the process.
+        silent: seconds without a report after which it is taken for dead.
 
     Attributes:
         report: the last one of the present process; `None` before the first.
     """
 
-    def __init__(self, orders: WorkerOrders, environment: Mapping[str, str], clock: Clock) -> None:
-        self.orders = orders
+    def __init__(
+        self,
+        module: str,
+        name: str,
+        orders: bytes,
+        inherited: tuple[int, ...],
+        environment: Mapping[str, str],
+        clock: Clock,
+        *,
+        silent: float = _SILENT,
+    ) -> None:
+        self.name = name
         self.report: Report | None = None
         self.control: socket.socket | None = None
+        self._module = module
+        self._orders = orders
+        self._inherited = inherited
+        self._silent = silent
         self._environment = dict(environment)
         self._clock = clock
         self._process: subprocess.Popen[bytes] | None = None
@@ -44,6 +62,7 @@ class WorkerProcess:
         self._started_at = 0.0
         self._start_at = 0.0
         self._failures = 0
+        self._told_to_go = False
 
     @property
     def alive(self) -> bool:
@@ -62,9 +81,9 @@ class WorkerProcess:
         with theirs:
             os.set_inheritable(theirs.fileno(), True)
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "mainspring.serving.worker", str(theirs.fileno())],
+                [sys.executable, "-m", self._module, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), self.orders.listener),
+                pass_fds=(theirs.fileno(), *self._inherited),
                 env=self._environment,
                 start_new_session=True,  # Ctrl-C is for the parent, which ends its workers in order
             )
@@ -73,7 +92,7 @@ class WorkerProcess:
         self.report = None
         self._received.clear()
         self._heard_at = self._started_at = now
-        self._send(msgspec.json.encode(self.orders) + b"\n")
+        self._send(self._orders + b"\n")
         return True
 
     def table_changed(self) -> None:
@@ -99,22 +118,28 @@ class WorkerProcess:
         if self._process is None:
             return False
         now = self._clock.monotonic()
-        if now - self._heard_at > _SILENT:
-            _LOG.error("worker %d has been silent for %d s and is ended", self.orders.slot, _SILENT)
+        if now - self._heard_at > self._silent:
+            _LOG.error("%s has been silent for %g s and is ended", self.name, self._silent)
             self._process.kill()
             self._process.wait()
         code = self._process.poll()
         if code is None:
             return False
+        if self._told_to_go and code == 0:
+            _LOG.info("%s ended", self.name)
+            self._start_at = now
+            self._forget()
+            return True
         self._failures = 0 if now - self._started_at > _STEADY else self._failures + 1
         pause = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
-        _LOG.error("worker %d ended %s; another starts in %g s", self.orders.slot, _manner(code), pause)
+        _LOG.error("%s ended %s; another starts in %g s", self.name, _manner(code), pause)
         self._start_at = now + pause
         self._forget()
         return True
 
     def stop(self) -> None:
         """Tell it to finish what it took, and go."""
+        self._told_to_go = True
         if self.control is not None:
             with suppress(OSError):
                 self.control.shutdown(socket.SHUT_WR)
@@ -126,23 +151,44 @@ class WorkerProcess:
         try:
             self._process.wait(max(0.0, deadline - self._clock.monotonic()))
         except subprocess.TimeoutExpired:
-            _LOG.error("worker %d did not finish in time and is ended", self.orders.slot)
+            _LOG.error("%s did not finish in time and is ended", self.name)
             self._process.kill()
             self._process.wait()
         self._forget()
 
     def _forget(self) -> None:
         self._process = None
+        self._told_to_go = False
         self.report = None
         if self.control is not None:
             self.control.close()
             self.control = None
 
     def _send(self, line: bytes) -> None:
-        # A worker too busy to read is found by its silence; the next change reaches it as well as this one.
+        # One too busy to read is found by its silence; the next change reaches it as well as this one.
         if self.control is not None:
             with suppress(OSError):
                 self.control.send(line)
+
+
+class WorkerProcess(ChildProcess):
+    """One place for a worker.
+
+    Args:
+        orders: what the worker is told.
+    """
+
+    def __init__(self, orders: WorkerOrders, environment: Mapping[str, str], clock: Clock) -> None:
+        inherited = (orders.listener,) if orders.shadow is None else (orders.listener, orders.shadow)
+        super().__init__(
+            "mainspring.serving.worker",
+            f"worker {orders.slot}",
+            msgspec.json.encode(orders),
+            inherited,
+            environment,
+            clock,
+        )
+        self.orders = orders
 
 
 def _manner(code: int) -> str:

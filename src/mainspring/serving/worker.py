@@ -30,6 +30,7 @@ from mainspring.serving.connection import GuardedProtocol, guarded
 from mainspring.serving.dataplane import Dataplane
 from mainspring.serving.exchange import HttpProtocol
 from mainspring.serving.health import Health
+from mainspring.serving.journal import open_journal
 from mainspring.serving.keyring import KeyRing
 from mainspring.serving.keys import read_keys
 from mainspring.serving.logs import AnswerLog, log_to
@@ -47,6 +48,7 @@ from mainspring.serving.rates import Rates
 from mainspring.serving.reports import Report, encode_report
 from mainspring.serving.residents import ReleaseLoader
 from mainspring.serving.server import GatewayServer
+from mainspring.serving.shadow_feed import ShadowFeed
 from mainspring.serving.table import read_table
 from mainspring.serving.tls import server_context
 
@@ -66,7 +68,7 @@ class Worker:
         self._control = control
         self._table = Path(orders.table)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="large")
-        self._loading = ThreadPoolExecutor(1, thread_name_prefix="release")
+        self._loading = ThreadPoolExecutor(2, thread_name_prefix="release")
         self._meters = meters = Meters(self._table.parent / "metrics", orders.slot)
         self._proving = ThreadPoolExecutor(1, thread_name_prefix="key")
         self._ring = KeyRing(self._proving, monotonic)
@@ -80,9 +82,17 @@ class Worker:
             batched=meters.batched,
         )
         self.pool = ReleasePool(
-            loader, threads=self._loading, loaded=lambda model, refused: meters.loaded(model, refused=refused)
+            loader,
+            threads=self._loading,
+            loaded=lambda model, refused: meters.loaded(model, refused=refused),
+            unloaded=meters.unloaded,
+            budget=orders.memory_budget,
         )
-        plane = Dataplane(self.pool, max_rows=orders.max_rows)
+        feed = ShadowFeed(socket.socket(fileno=orders.shadow), meters) if orders.shadow is not None else None
+        self._spool, journal = open_journal(
+            orders.log, f"worker-{orders.slot}", logged=meters.logged, dropped=meters.log_dropped
+        )
+        plane = Dataplane(self.pool, max_rows=orders.max_rows, meters=meters, journal=journal, shadows=feed)
         described: tuple[HttpProtocol, ...] = (
             NativeProtocol(plane),
             TensorFlowPredict(plane),
@@ -144,6 +154,7 @@ class Worker:
         finally:
             for task in tasks:
                 task.cancel()
+            self._spool.close()
             await self.pool.close()
             self._loading.shutdown(wait=True)
             writer.close()
@@ -183,7 +194,7 @@ class Worker:
                 await asyncio.sleep(_REPORT_EVERY)
 
     def _state(self) -> Report:
-        return Report(self.pool.generation, self.pool.ready, self.pool.refused)
+        return Report(self.pool.generation, self.pool.ready, self.pool.refused, self.pool.behind)
 
     async def _tend(self) -> None:
         loop = asyncio.get_running_loop()
@@ -191,6 +202,7 @@ class Worker:
             await asyncio.sleep(0.25)
             try:
                 self._meters.connected(len(self._server.server_state.connections))
+                self._meters.resident(self.pool.size)
                 self._meters.write()
             except OSError as error:  # a full disk costs the metrics, and no answer
                 _LOG.error("the metrics cannot be written: %s", error.strerror)

@@ -96,6 +96,12 @@ class NativeRuntime:
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
+    @property
+    def pid(self) -> int | None:
+        """Of the child process; `None` while there is none."""
+        child = self._child
+        return None if child is None else child.pid
+
     def close(self) -> None:
         with self._lock:
             self._closed = True
@@ -196,6 +202,10 @@ class _Child:
         self._channel.settimeout(timeout)
         frames.send(self._channel, message)
         return frames.receive(self._channel, frames.Answer)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def exit_code(self) -> int | None:
         return self._process.poll()

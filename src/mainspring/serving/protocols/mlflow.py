@@ -17,7 +17,7 @@ from mainspring.domain.release import Manifest
 from mainspring.errors import MalformedRequest, Unavailable, UnsupportedMedia
 from mainspring.serving.dataplane import Dataplane
 from mainspring.serving.exchange import Request, Response, Route
-from mainspring.serving.pool import Loaded
+from mainspring.serving.loaded import Loaded
 from mainspring.serving.protocols.body import decode_json_with_nan
 from mainspring.serving.protocols.csv_rows import rows_of_csv
 from mainspring.serving.protocols.describing import Schema, operation, row
@@ -37,15 +37,17 @@ class MlflowProtocol:
     """Args:
     plane: the predict use case.
     default_model: which model answers; `None` means the only one.
+    open_to_all: predictions need no key, because the platform in front says who may ask.
     """
 
-    def __init__(self, plane: Dataplane, *, default_model: str | None = None) -> None:
+    def __init__(self, plane: Dataplane, *, default_model: str | None = None, open_to_all: bool = False) -> None:
         self._plane = plane
+        self._open = open_to_all
         self._default_model = default_model
 
     def routes(self) -> tuple[Route, ...]:
         return (
-            Route("POST", re.compile(r"/invocations"), self.invocations, MLFLOW),
+            Route("POST", re.compile(r"/invocations"), self.invocations, MLFLOW, open=self._open),
             Route("GET", re.compile(r"/ping"), self.ping, MLFLOW, open=True),
             Route("GET", re.compile(r"/health"), self.ping, MLFLOW, open=True),
             Route("GET", re.compile(r"/version"), self.version, MLFLOW),

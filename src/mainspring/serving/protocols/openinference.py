@@ -12,12 +12,13 @@ from typing import Any
 
 import msgspec
 
+from mainspring.domain.access import Role
 from mainspring.domain.release import Manifest, OutputSpec
 from mainspring.errors import MalformedRequest, UnknownRelease
 from mainspring.serving.batcher import Outputs
 from mainspring.serving.dataplane import Dataplane
 from mainspring.serving.exchange import Request, Response, Route
-from mainspring.serving.pool import Loaded
+from mainspring.serving.loaded import Loaded
 from mainspring.serving.protocols.body import decode_json_with_nan
 from mainspring.serving.protocols.describing import MESSAGE, VERSION, Schema, operation
 from mainspring.serving.protocols.errors import OPENINFERENCE
@@ -86,6 +87,8 @@ class OpenInference:
         return found
 
     async def infer(self, request: Request, model: str, version: str | None) -> Response:
+        if version is not None:
+            request.need(Role.OPERATE, "naming a release")  # before it is loaded
         release = await find_release(self._plane, model, version)
         asked, binary = _parts(request)
         count = rows_in(asked.inputs)

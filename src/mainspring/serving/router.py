@@ -1,0 +1,68 @@
+"""Chooses the release that answers a request of a model whose traffic is shared."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from mainspring.domain.prediction_log import Role
+from mainspring.domain.routing import Traffic, assign, shadowed
+from mainspring.serving.exchange import Request
+from mainspring.serving.loaded import Loaded
+
+ROUTING_KEY = b"x-routing-key"
+
+
+class Router:
+    """The rules of one model, with the releases that they name.
+
+    Args:
+        traffic: the rules, whole: what is not loaded moves nobody else's share, the champion answers in its place.
+        challengers: the loaded releases that answer, by number.
+        shadows: the numbers of the shadows that hold.
+    """
+
+    def __init__(
+        self, model: str, traffic: Traffic, challengers: Mapping[int, Loaded], shadows: Sequence[int]
+    ) -> None:
+        self.challengers = dict(challengers)
+        self._model = model
+        self._traffic = traffic
+        self._shadows = frozenset(shadows)
+
+    def choose(self, champion: Loaded, key: bytes) -> tuple[Loaded, Role, str | None]:
+        """The release that answers for the key, as what, and as which arm."""
+        chosen = assign(self._traffic, champion.target.number, key, salt=self._model)
+        if chosen.number == champion.target.number:
+            return champion, chosen.role, chosen.arm
+        challenger = self.challengers.get(chosen.number)
+        if challenger is None:
+            return champion, Role.CHAMPION, None
+        return challenger, chosen.role, chosen.arm
+
+    def shadows(self, key: bytes, answered_by: int) -> tuple[int, ...]:
+        """The numbers of the releases that see the request beside the one that answered."""
+        if not self._shadows:
+            return ()
+        found = shadowed(self._traffic, key, salt=self._model, but=(answered_by,))
+        return tuple(number for number in found if number in self._shadows)
+
+
+def routing_key(request: Request, rows: Sequence[Any], field: str | None) -> bytes:
+    """What a request is routed by: its `x-routing-key`, else its first row's event key, else its own id.
+
+    Args:
+        field: the name of the event key, where the model has one.
+    """
+    given = request.headers.get(ROUTING_KEY)
+    if given:
+        return given
+    if field is not None:
+        row = rows[0]
+        value = row.get(field) if isinstance(row, Mapping) else None
+        if isinstance(value, str):
+            if value:
+                return value.encode(errors="surrogatepass")
+        elif value is not None:
+            return msgspec.json.encode(value)  # a number reads as people write it
+    return request.id.encode()
