@@ -1,9 +1,10 @@
 """Mainspring puts machine-learning models into production and keeps them right."""
 
+from mainspring.connection import connect
 from mainspring.domain.gate import Gate
 from mainspring.domain.model import Model
 from mainspring.domain.rollout import Canary, Rollout
 from mainspring.domain.source import Source
 
-__all__ = ["Canary", "Gate", "Model", "Rollout", "Source"]
+__all__ = ["Canary", "Gate", "Model", "Rollout", "Source", "connect"]
 __version__ = "0.1.0"

@@ -138,7 +138,7 @@ def _score_part(
     outputs = runtime.predict_frame(batch)
     named = batch.get_column(job.key) if job.key is not None else _numbers(start, batch.height)
     kept = [name for name in job.keep if name != job.key]
-    scored = pl.DataFrame([named, *_answers(outputs, manifest.output)])
+    scored = pl.DataFrame([named, *answers_of(outputs, manifest.output)])
     if kept:
         scored = batch.select(kept).hstack(scored) if job.key is None else scored.hstack(batch.select(kept))
     temporary = place.with_suffix(".writing")
@@ -151,7 +151,8 @@ def _numbers(start: int, height: int) -> pl.Series:
     return pl.Series(ROW, np.arange(start, start + height, dtype=np.int64))
 
 
-def _answers(outputs: NDArray[np.float64], spec: OutputSpec) -> list[pl.Series]:
+def answers_of(outputs: NDArray[np.float64], spec: OutputSpec) -> list[pl.Series]:
+    """The columns of an answer: the prediction, and of a classifier one probability column a class."""
     if spec.task is Task.REGRESSION:
         return [pl.Series("prediction", outputs[:, 0])]
     labels = pl.Series(spec.classes).gather(predicted_classes(outputs, spec))

@@ -77,13 +77,14 @@ def _columns_of(source: Source, root: Path, environ: Mapping[str, str]) -> tuple
 def _schema(manifest: Manifest, schema_file: Path, kept: Sequence[str]) -> Schema:
     """The release's inputs as it knows them, its key, and what is kept; of the latter the unknown as text."""
     known = {column.name: column for column in read_schema(schema_file)} if schema_file.exists() else {}
-    columns = {field.name: _column(field) for field in manifest.inputs}
+    columns = {field.name: column_of(field) for field in manifest.inputs}
     for name in (*((manifest.key,) if manifest.key else ()), *kept):
         columns.setdefault(name, known.get(name, Column(name, Kind.TEXT)))
     return Schema(tuple(replace(column, categories=None) for column in columns.values()))
 
 
-def _column(field: InputField) -> Column:
+def column_of(field: InputField) -> Column:
+    """How the text of an input is read, as at training."""
     return Column(
         field.name,
         field.kind,

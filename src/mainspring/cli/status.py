@@ -31,6 +31,21 @@ def status(session: Session) -> None:
             ],
             title="Models",
         )
+    if found["labels"]:
+        output.table(
+            ["model", "predictions", "with a label", "half of the labels within", "nine tenths within"],
+            [
+                [
+                    of["model"],
+                    f"{of['predictions']:,}",
+                    f"{of['labelled']:,} ({of['share']:.1%})",
+                    _lasting(of["delay_median"]),
+                    _lasting(of["delay_90"]),
+                ]
+                for of in found["labels"]
+            ],
+            title="Labels of the last week's predictions",
+        )
     if found["runs"]:
         output.table(
             ["run", "model", "state", "stage", "started"],
@@ -71,6 +86,15 @@ def status(session: Session) -> None:
             ],
             title="Newest changes",
         )
+
+
+def _lasting(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if abs(seconds) >= length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.1f} s"
 
 
 def _name(release: dict[str, Any] | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -10,15 +12,18 @@ from mainspring.domain.run import RunState
 from mainspring.workspace import Workspace
 
 _RECENT = 5
+_LABELS_OF = timedelta(days=7)
 
 
 def status(workspace: Workspace) -> dict[str, Any]:
     """What answers, what waits, what runs, and what happened last; plain data.
 
     Returns:
-        `models`: per model its champion and challenger with their metrics; `runs`: the newest, with the stage of
-        those under way; `workers`: the live gateway workers and the route generation each answers by;
-        `generation`: the present one; `changes`: the newest changes of a route, and why.
+        `models`: per model its champion and challenger with their metrics; `labels`: per model that has answered
+        in the last week how many of these predictions have a label, and how late labels came, in seconds; `runs`:
+        the newest, with the stage of those under way; `workers`: the live gateway workers and the route
+        generation each answers by; `generation`: the present one; `changes`: the newest changes of a route, and
+        why.
     """
     records = workspace.records
     routes = records.routes()
@@ -35,10 +40,23 @@ def status(workspace: Workspace) -> dict[str, Any]:
         "workspace": str(workspace.settings.workspace),
         "generation": routes.generation,
         "models": models,
+        "labels": _labels(workspace, [route.model for route in routes.routes]),
         "runs": [_run(run) for run in records.runs(limit=_RECENT)],
         "workers": dict(records.workers()),
         "changes": [dict(change) for change in records.audit(limit=_RECENT)],
     }
+
+
+def _labels(workspace: Workspace, models: Sequence[str]) -> list[dict[str, Any]]:
+    from mainspring.data.coverage import coverage
+
+    now = workspace.clock.now()
+    found = {model: coverage(workspace.tables, model, now=now, window=_LABELS_OF) for model in models}
+    return [
+        {"model": model, "share": of.share, **msgspec.to_builtins(of)}
+        for model, of in found.items()
+        if of.predictions
+    ]
 
 
 def _release(record: Any) -> dict[str, Any] | None:
