@@ -92,6 +92,17 @@ class _Known:
         return all(len(row) == width or (len(row) == width + 1 and key in row) for row in rows)
 
 
+def _encoded(rows: Rows) -> bytes:
+    try:
+        return _ENCODE(rows)
+    except UnicodeEncodeError:  # half of a pair of surrogates, which JSON can spell and UTF-8 cannot
+        return _ENCODE([{name: _sound(value) for name, value in row.items()} for row in rows])
+
+
+def _sound(value: Any) -> Any:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
 class Journal:
     """The prediction log as the one who answers sees it.
 
@@ -155,9 +166,9 @@ class Journal:
             if known.generation != spool.generation and not self._describe(spool, known):
                 return None
             if not known.plain or not known.only_own(rows):
-                body = _ENCODE(known.mask(rows))
+                body = _encoded(known.mask(rows))
             elif body is None:
-                body = _ENCODE(rows)
+                body = _encoded(rows)
             at = int(self._now().timestamp() * 1e6)
             payload = prediction_frame(at, known.ref, request_id, role, arm, int(seconds * 1e6), outputs, body)
             before = spool.position

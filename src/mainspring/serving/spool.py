@@ -71,7 +71,8 @@ class Spool:
         self._size = 0  # of the present file: whole frames only
         self._opened_at = 0.0
         self._old = False  # the present file's time is over; set by the thread
-        self._room = limit - spooled_bytes(folder)
+        self._room = limit
+        self._measure()
         self._drops = 0
         self._why = ""
         self._left: deque[int] = deque()  # descriptors that the thread syncs and closes; nobody else closes one
@@ -193,8 +194,7 @@ class Spool:
             self._sync()
             rounds += 1
             if rounds % _MEASURE_EVERY == 0:
-                with suppress(OSError):
-                    self._room = self._limit - spooled_bytes(self._folder)
+                self._measure()
             now = self._clock.monotonic()
             if self._size and now - self._opened_at > self._file_age:
                 self._old = True
@@ -203,6 +203,10 @@ class Spool:
                 _LOG.error("%d records of the prediction log were dropped: %s", count, self._why)
                 told_drops, told_at = self._drops, now
         self._sync()
+
+    def _measure(self) -> None:
+        with suppress(OSError):  # where the folder cannot be read, writing says so
+            self._room = self._limit - spooled_bytes(self._folder)
 
     def _sync(self) -> None:
         """Sync what is not durable yet. The order of the reads lets a file turn at any point."""
