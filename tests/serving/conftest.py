@@ -30,6 +30,7 @@ from mainspring.domain.release import (
     RuntimeKind,
     RuntimeSpec,
 )
+from mainspring.domain.routing import Traffic
 from mainspring.domain.schema import Kind
 from mainspring.domain.task import Task
 from mainspring.release.encoding import Encoder
@@ -52,10 +53,12 @@ CLASSES = {
 }
 
 
-def expected(number: int, rows: list[dict[str, Any]], task: Task = Task.BINARY) -> np.ndarray:
+def expected(
+    number: int, rows: list[dict[str, Any]], task: Task = Task.BINARY, inputs: tuple[InputField, ...] = INPUTS
+) -> np.ndarray:
     """The law of these tests' releases; each number has a bias of its own, so an answer tells who gave it."""
-    matrix = np.nan_to_num(Encoder(INPUTS).rows_to_matrix(rows))
-    score = matrix @ WEIGHTS + number / 7
+    matrix = np.nan_to_num(Encoder(inputs).rows_to_matrix(rows))
+    score = matrix @ _weights(inputs) + number / 7
     if task is Task.REGRESSION:
         return score[:, None]
     p = 1 / (1 + np.exp(-score))
@@ -64,7 +67,13 @@ def expected(number: int, rows: list[dict[str, Any]], task: Task = Task.BINARY) 
     return np.stack([p / 2, p / 2, 1 - p], axis=1)
 
 
-def model_bytes(number: int, task: Task) -> bytes:
+def _weights(inputs: tuple[InputField, ...]) -> np.ndarray:
+    return np.concatenate([WEIGHTS, np.full(len(inputs) - len(INPUTS), 0.25)])
+
+
+def model_bytes(
+    number: int, task: Task, inputs: tuple[InputField, ...] = INPUTS, nonsense_above: float | None = None
+) -> bytes:
     from onnx import TensorProto, helper, numpy_helper
 
     def constant(name: str, value: Any) -> Any:
@@ -76,6 +85,15 @@ def model_bytes(number: int, task: Task) -> bytes:
         helper.make_node("MatMul", ["known", "weights"], ["sum"]),
         helper.make_node("Add", ["sum", "bias"], ["score" if task is not Task.REGRESSION else "outputs"]),
     ]
+    if nonsense_above is not None:  # the square root of a negative number is none
+        nodes[-1:] = [
+            helper.make_node("MatMul", ["known", "only_age"], ["age"]),
+            helper.make_node("Sub", ["limit", "age"], ["room"]),
+            helper.make_node("Sqrt", ["room"], ["root"]),
+            helper.make_node("Mul", ["root", "zero"], ["nothing"]),
+            helper.make_node("Add", ["sum", "nothing"], ["safe"]),
+            helper.make_node("Add", ["safe", "bias"], ["score" if task is not Task.REGRESSION else "outputs"]),
+        ]
     if task is not Task.REGRESSION:
         nodes += [
             helper.make_node("Sigmoid", ["score"], ["p"]),
@@ -90,13 +108,15 @@ def model_bytes(number: int, task: Task) -> bytes:
     graph = helper.make_graph(
         nodes,
         "tiny",
-        [helper.make_tensor_value_info("features", TensorProto.DOUBLE, [None, len(INPUTS)])],
+        [helper.make_tensor_value_info("features", TensorProto.DOUBLE, [None, len(inputs)])],
         [helper.make_tensor_value_info("outputs", TensorProto.DOUBLE, [None, width])],
         [
             constant("zero", 0.0),
             constant("one", 1.0),
             constant("two", 2.0),
-            constant("weights", WEIGHTS[:, None]),
+            constant("weights", _weights(inputs)[:, None]),
+            constant("only_age", np.eye(len(inputs), 1)),
+            constant("limit", nonsense_above or 0.0),
             constant("bias", [number / 7]),
         ],
     )
@@ -125,21 +145,30 @@ class Shop:
         task: Task = Task.BINARY,
         lying: bool = False,
         key: Any = None,
+        inputs: tuple[InputField, ...] = INPUTS,
+        event_key: str | None = None,
+        nonsense_above: float | None = None,
     ) -> Path:
-        """Seal a release whose compiled model answers by the law (or, lying, by that of another number)."""
+        """Seal a release whose compiled model answers by the law (or, lying, by that of another number).
+
+        Args:
+            inputs: `INPUTS` and perhaps further numbers.
+            nonsense_above: the model answers NaN to whoever is older.
+        """
         folder = self.root / "releases" / model / str(number)
         folder.mkdir(parents=True)
         rng = np.random.default_rng(number)
         golden = []
         for _ in range(200):
-            row = {
-                "age": float(rng.normal(40, 10)) if rng.random() > 0.1 else None,
+            row: dict[str, Any] = {
+                "age": float(rng.normal(40, 10)) if inputs[0].required or rng.random() > 0.1 else None,
                 "hours": int(rng.integers(0, 80)),
                 "job": str(rng.choice(["clerk", "pilot", "baker", ""])),
             }
-            golden.append({"rows": [row], "outputs": expected(number, [row], task).tolist()})
+            row |= {field.name: float(rng.normal()) for field in inputs[len(INPUTS) :]}
+            golden.append({"rows": [row], "outputs": expected(number, [row], task, inputs).tolist()})
         contents = {
-            "model.onnx": model_bytes(number + 1 if lying else number, task),
+            "model.onnx": model_bytes(number + 1 if lying else number, task, inputs, nonsense_above),
             "golden.jsonl": b"".join(json.dumps(line).encode() + b"\n" for line in golden),
             "MODEL_CARD.md": b"# a model of the tests\n",
         }
@@ -153,13 +182,13 @@ class Shop:
             origin="trained",
             created_at=datetime.now(UTC),
             run_id=f"run-{model}-{number}",
-            inputs=INPUTS,
+            inputs=inputs,
             output=OutputSpec(task, CLASSES[task], CLASSES[task][1] if task is Task.BINARY else None),
             runtime=RuntimeSpec(RuntimeKind.ONNX, "compiled", 1e-9, ("model.onnx",)),
             files={name: digest_bytes(content) for name, content in contents.items()},
             snapshots=(),
             target="income",
-            key=None,
+            key=event_key,
             time=None,
             code_digest="0" * 64,
             lock_digest="0" * 64,
@@ -189,6 +218,9 @@ class Shop:
 
     def promote(self, number: int, model: str = "adult") -> int:
         return self.records.set_alias(model, Alias.CHAMPION, number, actor="test", reason="test")
+
+    def share(self, traffic: Traffic, model: str = "adult") -> int:
+        return self.records.set_traffic(model, traffic, actor="test", reason="test")
 
 
 @dataclass
@@ -244,6 +276,23 @@ class Running:
                 if module in child.cmdline():
                     found.append(child.pid)
         return found
+
+    def acknowledged(self, generation: int, model: str | None = None) -> bool:
+        """Whether every worker answers by this generation of the routes."""
+        seen = self.shop.records.workers(model).values()
+        return bool(seen) and all(one >= generation for one in seen)
+
+    def count(self, metric: str, **labels: str) -> float:
+        """The sum of a metric's values that have these labels."""
+        from prometheus_client.parser import text_string_to_metric_families
+
+        text = self.request("GET", "/metrics")[2]
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == metric and labels.items() <= sample.labels.items()
+        )
 
     def wait_until(self, holds: Callable[[], bool], seconds: float = 15.0) -> None:
         deadline = time.monotonic() + seconds
@@ -316,7 +365,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """One gateway for all tests of a module: adult@1 pinned, adult@2 champion, pets@1, prices@1."""
+    """One gateway for all tests of a module: adult@1 pinned, adult@2 champion (and default), pets@1, prices@1."""
     shop = Shop(tmp_path_factory.mktemp("shop"))
     shop.seal(1)
     shop.seal(2)
@@ -325,7 +374,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     shop.promote(2)
     shop.promote(1, "pets")
     shop.promote(1, "prices")
-    running = start(shop)
+    running = start(shop, default_model="adult")
     yield running
     running.stop()
     shop.records.close()

@@ -203,11 +203,19 @@ def test_ping_is_sagemakers(adult: Running) -> None:
         assert set(answer) == {"error_code", "message"}
 
 
-def test_with_several_models_the_setting_says_which(gateway: Running) -> None:
-    status, _, answer = post(gateway, {"inputs": ROWS})
-    assert status == 400
-    assert "gateway.default_model" in answer["message"]
-    running = start(gateway.shop, default_model="prices")
+def test_with_several_models_the_setting_says_which(shop: Shop) -> None:
+    shop.seal(1)
+    shop.promote(1)
+    shop.seal(1, "prices", task=Task.REGRESSION)
+    shop.promote(1, "prices")
+    running = start(shop)
+    try:
+        status, _, answer = post(running, {"inputs": ROWS})
+        assert status == 400
+        assert "gateway.default_model" in answer["message"]
+    finally:
+        running.stop()
+    running = start(shop, default_model="prices")
     try:
         found = post(running, {"inputs": ROWS})
         assert found[0] == 200
