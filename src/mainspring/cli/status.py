@@ -69,6 +69,8 @@ def status(session: Session) -> None:
         )
     else:
         output.line("Gateway: none is running; start one with: mainspring serve")
+    for line in _log_lines(found["log"]):
+        output.line(line)
     if found["changes"]:
         output.table(
             ["when", "model", "alias", "from", "to", "by", "why"],
@@ -95,6 +97,23 @@ def _lasting(seconds: float | None) -> str:
         if abs(seconds) >= length:
             return f"{seconds / length:.1f} {unit}"
     return f"{seconds:.1f} s"
+
+
+def _log_lines(log: dict[str, Any]) -> list[str]:
+    waiting = f"{log['waiting_bytes']:,} bytes wait to be stored" if log["waiting_bytes"] else "nothing waits"
+    if log["waiting_rows"]:
+        waiting += f", {log['waiting_rows']:,} rows of them read"
+    lines = [f"Prediction log: {log['explanation']}; {waiting}"]
+    if log["in_force"]:
+        lines.append(f"  the running gateway still goes by {' and '.join(log['in_force'])}; restart it")
+    if log["drops"]:
+        reasons = ", ".join(f"{why} {count:,}" for why, count in sorted(log["drops"].items()))
+        lines.append(f"  {sum(log['drops'].values()):,} records were dropped ({reasons}); see the gateway's log")
+    if log["damaged_records"] or log["damaged_bytes"]:
+        lines.append(
+            f"  {log['damaged_records']:,} records and {log['damaged_bytes']:,} bytes were damaged, and left out"
+        )
+    return [*lines, *(f"  {trouble}" for trouble in log["troubles"])]
 
 
 def _name(release: dict[str, Any] | None) -> str:

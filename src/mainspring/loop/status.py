@@ -19,7 +19,8 @@ def status(workspace: Workspace) -> dict[str, Any]:
     """What answers, what waits, what runs, and what happened last; plain data.
 
     Returns:
-        `models`: per model its champion and challenger with their metrics; `labels`: per model that has answered
+        `models`: per model its champion and challenger with their metrics; `log`: how durable the prediction log
+        is, what waits on its way to the tables, and what could not be kept; `labels`: per model that has answered
         in the last week how many of these predictions have a label, and how late labels came, in seconds; `runs`:
         the newest, with the stage of those under way; `workers`: the live gateway workers and the route
         generation each answers by; `generation`: the present one; `changes`: the newest changes of a route, and
@@ -40,11 +41,19 @@ def status(workspace: Workspace) -> dict[str, Any]:
         "workspace": str(workspace.settings.workspace),
         "generation": routes.generation,
         "models": models,
+        "log": _log(workspace),
         "labels": _labels(workspace, [route.model for route in routes.routes]),
         "runs": [_run(run) for run in records.runs(limit=_RECENT)],
         "workers": dict(records.workers()),
         "changes": [dict(change) for change in records.audit(limit=_RECENT)],
     }
+
+
+def _log(workspace: Workspace) -> dict[str, Any]:
+    from mainspring.serving.log_report import log_report
+
+    report = log_report(workspace.gateway_folder, workspace.settings.log.durability)
+    return {**msgspec.to_builtins(report), "explanation": report.explanation}
 
 
 def _labels(workspace: Workspace, models: Sequence[str]) -> list[dict[str, Any]]:

@@ -64,6 +64,7 @@ class Health:
             "generation": pool.generation,
             "models": {model: loaded.ref for model, loaded in sorted(pool.champions.items())},
             "refused": [{"release": refusal.ref, "reason": refusal.reason} for refusal in pool.refused],
+            "log": self._meters.log_health(),
         }
         if not pool.ready and not pool.refused:
             routed = bool(pool.table and pool.table.champions)

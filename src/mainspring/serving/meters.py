@@ -23,6 +23,7 @@ from mainspring.serving.counts import (
     no_stages,
 )
 from mainspring.serving.log_metrics import LogFamilies
+from mainspring.serving.log_state import read_state
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -123,6 +124,16 @@ class Meters:
     def log_dropped(self, why: str) -> None:
         """Count one record that the log could not take."""
         self._counts.log_drops[why] = self._counts.log_drops.get(why, 0) + 1
+
+    def log_health(self) -> dict[str, object]:
+        """What this worker dropped, and what the drainer has trouble with."""
+        trouble = read_state(self._folder.parent).trouble
+        return {"dropped": sum(self._counts.log_drops.values()), "trouble": trouble}
+
+    def fed_back(self, model: str, kind: str, messages: int) -> None:
+        """Count messages of feedback that were kept; `kind` is `label` or `outcome`."""
+        key = (model, kind)
+        self._counts.feedback[key] = self._counts.feedback.get(key, 0) + messages
 
     def write(self) -> None:
         """Let the other workers see the counts; no sync: after a power cut nobody asks for them."""
