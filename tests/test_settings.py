@@ -1,4 +1,5 @@
 import contextlib
+import re
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainspring.errors import SettingsError
-from mainspring.settings import ENTRIES, load_settings, parse_budget
+from mainspring.settings import ENTRIES, LogSettings, load_settings, parse_budget
 
 
 def load(folder: Path, text: str | None = None, **environ: str):
@@ -130,3 +131,68 @@ def test_any_bytes_are_settings_or_an_error(tmp_path_factory, content):
     (folder / "mainspring.toml").write_bytes(content)
     with contextlib.suppress(SettingsError):
         load_settings(folder, {})
+
+
+def test_the_prediction_log_has_settings_of_its_own(tmp_path):
+    assert load(tmp_path, "").log == LogSettings("batch", 10.0, 50_000, None, 2_000_000_000)
+    text = '[log]\ndurability = "strict"\ncommit_every = "2s"\ncommit_rows = 100\nkeep_days = 30\n'
+    assert load(tmp_path, text).log == LogSettings("strict", 2.0, 100, 30, 2_000_000_000)
+    assert load(tmp_path, text, MAINSPRING_LOG_DURABILITY="off").log.durability == "off"
+
+
+@pytest.mark.parametrize(
+    ("entry", "phrase"),
+    [
+        ('durability = "maybe"', "log.durability = 'maybe'"),
+        ('commit_every = "0s"', "log.commit_every"),
+        ("keep_days = -1", "log.keep_days = -1"),
+        ("commit_rows = 0", "log.commit_rows = 0"),
+        ("max_spool_bytes = 10", "log.max_spool_bytes = 10"),
+    ],
+)
+def test_a_wrong_entry_of_the_log_is_named(tmp_path, entry, phrase):
+    with pytest.raises(SettingsError, match=re.escape(phrase)):
+        load(tmp_path, f"[log]\n{entry}\n")
+
+
+def test_sagemakers_contract_stands_in_for_what_is_not_given(tmp_path: Path) -> None:
+    plain = load(tmp_path, None).gateway
+    assert (plain.platform, plain.release, plain.trusted, plain.default_model) == ("none", None, None, None)
+    asked = load(tmp_path, None, MAINSPRING_GATEWAY_PLATFORM="sagemaker").gateway
+    assert (asked.host, asked.port, asked.release) == ("0.0.0.0", 8080, Path("/opt/ml/model"))
+    text = '[gateway]\nplatform = "sagemaker"\nport = 9000\nrelease = "model"\ntrusted = "keys"\n'
+    given = load(tmp_path, text).gateway
+    assert (given.port, given.release, given.trusted) == (9000, tmp_path / "model", tmp_path / "keys")
+    with pytest.raises(SettingsError, match="must be one of: none, sagemaker"):
+        load(tmp_path, None, MAINSPRING_GATEWAY_PLATFORM="vertex")
+
+
+def test_the_gateways_certificate_and_key_go_together(tmp_path):
+    text = '[gateway]\ntls_certificate = "tls/a.crt"\ntls_key = "tls/a.key"\n'
+    gateway = load(tmp_path, text, MAINSPRING_GATEWAY_TLS_CLIENT_CA="/ca.crt").gateway
+    assert gateway.tls_certificate == str(tmp_path / "tls/a.crt")
+    assert gateway.tls_key == str(tmp_path / "tls/a.key")
+    assert gateway.tls_client_ca == "/ca.crt"
+    for given, absent in (
+        ('tls_certificate = "a"', "gateway.tls_key is not"),
+        ('tls_key = "a"', "gateway.tls_certificate is not"),
+        ('tls_client_ca = "a"', "gateway.tls_certificate is not"),
+    ):
+        with pytest.raises(SettingsError, match=absent):
+            load(tmp_path, f"[gateway]\n{given}\n")
+
+
+def test_the_format_of_the_gateways_log(tmp_path):
+    assert load(tmp_path, "").gateway.log_format == "auto"
+    assert load(tmp_path, '[gateway]\nlog_format = "json"\n').gateway.log_format == "json"
+    with pytest.raises(SettingsError, match="log_format = 'xml' must be one of: auto, text, json"):
+        load(tmp_path, '[gateway]\nlog_format = "xml"\n')
+
+
+def test_limits_of_the_gateway(tmp_path):
+    text = "[gateway]\nmax_connections = 10\nmax_requests_per_second = 5\naccess_log = 3\n"
+    gateway = load(tmp_path, text).gateway
+    assert (gateway.max_connections, gateway.max_requests_per_second, gateway.access_log) == (10, 5, 3)
+    for entry in ("max_connections = 0", "max_requests_per_second = -1", "access_log = 10001"):
+        with pytest.raises(SettingsError, match="must be from"):
+            load(tmp_path, f"[gateway]\n{entry}\n")

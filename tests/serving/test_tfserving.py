@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from mainspring.domain.release import Alias
 from mainspring.domain.task import Task
+from mainspring.serving.protocols.tfserving import rows_of
 
-from .conftest import ROW, Running, expected
+from .conftest import ROW, Running, Shop, expected, start
 
 OTHER = {"age": None, "hours": 3, "job": "baker"}
 
@@ -144,3 +146,90 @@ def test_metadata_is_a_signature(gateway: Running) -> None:
     assert signature["outputs"]["probabilities"]["tensor_shape"]["dim"][1]["size"] == "2"
     assert answer["metadata"]["classes"] == ["<=50K", ">50K"]
     assert gateway.request("GET", "/v1/models/adult/versions/1/metadata")[2]["model_spec"]["version"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("document", "names", "rows", "by_column"),
+    [
+        ({"instances": ["foo", "bar", "baz"]}, ["x"], [{"x": "foo"}, {"x": "bar"}, {"x": "baz"}], False),
+        ({"instances": [1.0, 2.0, 5.0]}, ["x"], [{"x": 1.0}, {"x": 2.0}, {"x": 5.0}], False),
+        ({"inputs": [1.0, 2.0]}, ["x"], [{"x": 1.0}, {"x": 2.0}], True),
+        (
+            {"instances": [{"tag": "foo", "signal": 1}, {"tag": "bar", "signal": 3}]},
+            ["tag", "signal"],
+            [{"tag": "foo", "signal": 1}, {"tag": "bar", "signal": 3}],
+            False,
+        ),
+        (
+            {"signature_name": "serving_default", "inputs": {"tag": ["foo", "bar"], "signal": [1, 3]}},
+            ["tag", "signal"],
+            [{"tag": "foo", "signal": 1}, {"tag": "bar", "signal": 3}],
+            True,
+        ),
+    ],
+)
+def test_the_published_forms_are_read(document: Any, names: list[str], rows: list[Any], by_column: bool) -> None:
+    assert rows_of(document, tuple(names)) == (rows, by_column)
+
+
+def test_labels_name_the_champion_and_the_challenger(shop: Shop) -> None:
+    for number in (1, 2):
+        shop.seal(number)
+    shop.promote(1)
+    running = start(shop)
+    try:
+        path = "/v1/models/adult/labels/{}"
+        status, _, answer = running.request("POST", path.format("challenger:predict"), {"instances": [ROW]})
+        assert (status, set(answer)) == (404, {"error"})
+        assert "Unrecognized servable version label: challenger" in answer["error"]
+        shop.records.set_alias("adult", Alias.CHALLENGER, 2, actor="test", reason="test")
+        running.wait_until(lambda: running.request("GET", path.format("challenger"))[0] == 200)
+        for label, number in (("champion", 1), ("challenger", 2)):
+            status, headers, _ = running.request("POST", path.format(f"{label}:predict"), {"instances": [ROW]})
+            assert (status, headers["x-release"]) == (200, f"adult@{number}")
+            status = running.request("GET", path.format(label))[2]["model_version_status"][0]
+            assert (status["version"], status["state"]) == (str(number), "AVAILABLE")
+            metadata = running.request("GET", path.format(f"{label}/metadata"))[2]
+            assert metadata["model_spec"]["version"] == str(number)
+        for odd in ("canary", "..", "1"):
+            assert running.request("GET", path.format(odd))[0] == 404
+        assert running.request("GET", "/v1/models/nosuch/labels/champion")[0] == 404
+        status, headers, _ = running.request("POST", "/predict/adult@challenger", ROW)
+        assert (status, headers["x-release"]) == (200, "adult@2")
+    finally:
+        running.stop()
+
+
+@pytest.mark.parametrize("verb", ["classify", "regress"])
+def test_classify_and_regress_say_that_there_is_no_such_signature(gateway: Running, verb: str) -> None:
+    kind = "classification" if verb == "classify" else "regression"
+    for which in ("", "/versions/1", "/labels/champion"):
+        status, _, answer = gateway.request("POST", f"/v1/models/adult{which}:{verb}", {"examples": [ROW]})
+        assert status == 400
+        assert answer["error"].startswith(
+            f"Expected {kind} signature method_name to be tensorflow/serving/{verb}."
+        )
+    assert gateway.request("POST", f"/v1/models/nosuch:{verb}", {})[0] == 404
+
+
+def test_texts_may_be_packed_and_nan_is_missing(gateway: Running) -> None:
+    packed = {**ROW, "job": {"b64": "cGlsb3Q="}}
+    wanted = gateway.request("POST", "/v1/models/adult:predict", {"instances": [ROW]})[2]
+    for body in (
+        {"instances": [packed]},
+        {"instances": [[ROW["age"], ROW["hours"], {"b64": "cGlsb3Q="}]]},
+    ):
+        assert gateway.request("POST", "/v1/models/adult:predict", body)[2] == wanted
+    by_column = {"inputs": {name: [value] for name, value in packed.items()}}
+    assert gateway.request("POST", "/v1/models/adult:predict", by_column)[0] == 200
+    for odd in ("nonsense!", "/w==", "cGlsb3Q", 5, None, ["cGlsb3Q="]):
+        status, _, answer = gateway.request(
+            "POST", "/v1/models/adult:predict", {"instances": [{**ROW, "job": {"b64": odd}}]}
+        )
+        assert (status, set(answer)) == (400, {"error"})
+    missing = b'{"instances": [{"age": NaN, "hours": 40, "job": "pilot"}]}'
+    null = {"instances": [{**ROW, "age": None}]}
+    assert (
+        gateway.request("POST", "/v1/models/adult:predict", missing)[2]
+        == gateway.request("POST", "/v1/models/adult:predict", null)[2]
+    )
