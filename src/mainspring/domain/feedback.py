@@ -95,7 +95,7 @@ def message(
     """
     if feedback_id is None:
         when = happened_at.isoformat() if happened_at is not None else None
-        content = repr((prediction_id, key, name, label, value, when)).encode("utf-8", "surrogatepass")
+        content = repr((prediction_id, key, name, label, value, when)).encode()
         feedback_id = DERIVED + hashlib.blake2b(content, digest_size=16).hexdigest()
     return Message(feedback_id, prediction_id, key, name, label, value, happened_at)
 

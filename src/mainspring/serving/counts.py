@@ -59,6 +59,7 @@ class Counts(msgspec.Struct):
         answers: by model, release and role.
         fallbacks: requests that the champion answered because a challenger did not, by model, release and reason.
         shadowed: rows for shadows, by model, release and what became of them.
+        feedback: messages of feedback that were kept, by model and kind.
         resident: bytes that the loaded releases take.
     """
 
@@ -74,6 +75,7 @@ class Counts(msgspec.Struct):
     answers: dict[tuple[str, str, str], int] = msgspec.field(default_factory=dict)
     fallbacks: dict[tuple[str, str, str], int] = msgspec.field(default_factory=dict)
     shadowed: dict[tuple[str, str, str], int] = msgspec.field(default_factory=dict)
+    feedback: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
     resident: int = 0
 
     def merge(self, other: "Counts") -> None:
@@ -96,6 +98,8 @@ class Counts(msgspec.Struct):
         ):
             for key, number in more.items():
                 mine[key] = mine.get(key, 0) + number
+        for about, number in other.feedback.items():
+            self.feedback[about] = self.feedback.get(about, 0) + number
         self.resident += other.resident
         self.in_flight += other.in_flight
         self.log_rows += other.log_rows

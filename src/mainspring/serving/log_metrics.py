@@ -1,4 +1,4 @@
-"""The metrics of the prediction log: what workers handed over and dropped, and how far the drainer is."""
+"""The metrics of the prediction log and of feedback: what was handed over and dropped, and what is stored."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +28,11 @@ class LogFamilies(Collector):
         )
         for why, number in self._counts.log_drops.items():
             drops.add_metric((why,), number)
+        feedback = CounterMetricFamily(
+            "mainspring_feedback", "Labels and outcomes that were kept.", labels=("model", "kind")
+        )
+        for about, number in self._counts.feedback.items():
+            feedback.add_metric(about, number)
         state = read_state(self._folder)
         stored = CounterMetricFamily("mainspring_log_stored_rows", "Rows that the drainer stored in tables.")
         stored.add_metric((), state.rows)
@@ -47,4 +52,4 @@ class LogFamilies(Collector):
         )
         if state.committed_at is not None:
             committed.add_metric((), state.committed_at)
-        yield from (rows, drops, stored, damaged, waiting, failing, committed)
+        yield from (rows, drops, feedback, stored, damaged, waiting, failing, committed)

@@ -11,7 +11,6 @@ import math
 import os
 import resource
 import socket
-import ssl
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -29,8 +28,10 @@ from mainspring.serving.app import App
 from mainspring.serving.connection import GuardedProtocol, guarded
 from mainspring.serving.dataplane import Dataplane
 from mainspring.serving.exchange import HttpProtocol
+from mainspring.serving.feedback import FeedbackIntake
 from mainspring.serving.health import Health
 from mainspring.serving.journal import open_journal
+from mainspring.serving.kept_key import kept_key
 from mainspring.serving.keyring import KeyRing
 from mainspring.serving.keys import read_keys
 from mainspring.serving.logs import AnswerLog, log_to
@@ -38,6 +39,7 @@ from mainspring.serving.meters import Meters
 from mainspring.serving.openapi import OpenApi
 from mainspring.serving.options import WorkerOrders
 from mainspring.serving.pool import ReleasePool
+from mainspring.serving.protocols.feedback import FeedbackProtocol
 from mainspring.serving.protocols.mlflow import MlflowProtocol
 from mainspring.serving.protocols.native import NativeProtocol
 from mainspring.serving.protocols.openinference import OpenInference
@@ -50,7 +52,7 @@ from mainspring.serving.residents import ReleaseLoader
 from mainspring.serving.server import GatewayServer
 from mainspring.serving.shadow_feed import ShadowFeed
 from mainspring.serving.table import read_table
-from mainspring.serving.tls import server_context
+from mainspring.serving.tls import RenewedCertificate, server_context
 
 _LOG = logging.getLogger("mainspring.gateway")
 _WARM_UP = 5.0  # seconds after which a worker listens though its releases are still loading
@@ -93,12 +95,20 @@ class Worker:
             orders.log, f"worker-{orders.slot}", logged=meters.logged, dropped=meters.log_dropped
         )
         plane = Dataplane(self.pool, max_rows=orders.max_rows, meters=meters, journal=journal, shadows=feed)
+        intake = FeedbackIntake(
+            plane,
+            self._spool,
+            clock=SYSTEM_CLOCK,
+            key_kept=lambda manifest, key: kept_key(manifest, key, journal.secret),
+            received=meters.fed_back,
+        )
         described: tuple[HttpProtocol, ...] = (
             NativeProtocol(plane),
             TensorFlowPredict(plane),
             TensorFlowStatus(plane),
             OpenInference(plane),
             OpenInferenceStatus(plane),
+            FeedbackProtocol(intake),
             MlflowProtocol(plane, default_model=orders.default_model, open_to_all=orders.open_invocations),
             Health(self.pool, meters),
         )
@@ -112,6 +122,7 @@ class Worker:
             rates=Rates(orders.rates, most) if (most := orders.max_requests_per_second) else None,
             log=AnswerLog(orders.access_log) if orders.access_log else None,
         )
+        self._tls = _tls(orders)
         self._server = GatewayServer(
             uvicorn.Config(
                 app,
@@ -130,7 +141,7 @@ class Worker:
                 server_header=False,
                 timeout_graceful_shutdown=math.ceil(orders.drain_timeout),
             ),
-            tls=_tls(orders),
+            tls=None if self._tls is None else self._tls.context,
             handshake_timeout=orders.read_timeout,
         )
 
@@ -200,6 +211,8 @@ class Worker:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(0.25)
+            if self._tls is not None:
+                self._tls.refresh()
             try:
                 self._meters.connected(len(self._server.server_state.connections))
                 self._meters.resident(self.pool.size)
@@ -245,10 +258,11 @@ def _seconds() -> float:
     return SYSTEM_CLOCK.now().timestamp()
 
 
-def _tls(orders: WorkerOrders) -> ssl.SSLContext | None:
+def _tls(orders: WorkerOrders) -> RenewedCertificate | None:
     if orders.tls_certificate is None or orders.tls_key is None:
         return None
-    return server_context(orders.tls_certificate, orders.tls_key, orders.tls_client_ca)
+    files = orders.tls_certificate, orders.tls_key
+    return RenewedCertificate(server_context(*files, orders.tls_client_ca), *files)
 
 
 def _allow_files(wanted: int) -> None:
