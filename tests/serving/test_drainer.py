@@ -7,14 +7,13 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 
 from mainspring.stores.tables_delta import DeltaTables
+from mainspring.testing.full_disk import small_disk
 
 from .conftest import ROW, Running, Shop, expected, start
 
@@ -86,10 +85,10 @@ def check_each_once(shop: Shop, acknowledged: set[str]) -> None:
 
 
 @pytest.fixture
-def adult(shop: Shop) -> Iterator[Shop]:
+def adult(shop: Shop) -> Shop:
     shop.seal(1)
     shop.promote(1)
-    yield shop
+    return shop
 
 
 def test_every_answer_is_stored_with_all_that_belongs_to_it(adult: Shop) -> None:
@@ -128,9 +127,11 @@ def spool_of(running: Running) -> list[Path]:
     return sorted(running.shop.root.glob("gateway/*/spool/*.spool"))
 
 
-@pytest.mark.parametrize("durability", ["batch", "strict"])
-def test_whoever_is_killed_each_acknowledged_prediction_is_stored_once(adult: Shop, durability: str) -> None:
-    kill_under_load(adult, durability, kills=6)
+@pytest.mark.parametrize(("durability", "kills"), [("batch", 6), ("strict", 3)])
+def test_whoever_is_killed_each_acknowledged_prediction_is_stored_once(
+    adult: Shop, durability: str, kills: int
+) -> None:
+    kill_under_load(adult, durability, kills)
 
 
 @pytest.mark.soak
@@ -150,7 +151,7 @@ def kill_under_load(shop: Shop, durability: str, kills: int) -> None:
         for kill in range(kills):
             with Clients(running) as clients:
                 # A drainer is there as soon as there is something to store.
-                running.wait_until(lambda: bool(running.children("mainspring.serving.drainer")), 30)
+                running.wait_until(lambda now=running: bool(now.children("mainspring.serving.drainer")), 30)  # type: ignore[misc]
                 time.sleep(0.2 + rng.random() * 0.6)
                 match victims[kill % 3]:
                     case "worker":
@@ -176,3 +177,97 @@ def kill_under_load(shop: Shop, durability: str, kills: int) -> None:
     check_each_once(shop, acknowledged)
     DeltaTables(str(shop.root / "tables")).compact(TABLE, str(stored(shop)["day"][0]))
     check_each_once(shop, acknowledged)
+
+
+def dropped(running: Running) -> int:
+    return int(running.request("GET", "/readyz")[2]["log"]["dropped"])
+
+
+def test_what_a_former_gateway_left_is_stored_by_the_next_one(adult: Shop) -> None:
+    running = start(adult, log={"commit_every": 3600})
+    for number in range(30):
+        running.request("POST", "/predict/adult", ROW, {"x-request-id": f"left-{number}"})
+    for pid in running.children("mainspring.serving.drainer"):
+        os.kill(pid, signal.SIGSTOP)  # so that it does not store them when its parent is gone
+    stopped = running.children("mainspring.serving.drainer")
+    running.process.kill()
+    running.stop()
+    for pid in stopped:
+        os.kill(pid, signal.SIGKILL)
+    assert rows_of(adult) == 0
+    again = start(adult, log=SOON)  # on another port
+    try:
+        assert again.port != running.port
+        again.wait_until(lambda: rows_of(adult) == 30, 30)
+        again.wait_until(lambda: spool_of(again) == [], 30)
+    finally:
+        again.stop()
+    check_each_once(adult, {f"left-{number}" for number in range(30)})
+
+
+def test_two_releases_of_a_model_come_to_one_table(adult: Shop) -> None:
+    adult.seal(2)
+    running = start(adult, log=SOON)
+    try:
+        for number in (1, 2, 1):
+            generation = adult.promote(number)
+            running.wait_until(lambda want=generation: list(adult.records.workers().values()) == [want])  # type: ignore[misc]
+            for _ in range(3):
+                running.request("POST", "/predict/adult", ROW)
+    finally:
+        running.stop()
+    assert sorted(stored(adult).get_column("release").to_list()) == [1, 1, 1, 1, 1, 1, 2, 2, 2]
+
+
+def test_without_a_log_nothing_is_written(adult: Shop) -> None:
+    running = start(adult, log={"durability": "off"})
+    assert running.request("POST", "/predict/adult", ROW)[0] == 200
+    assert running.stop() == 0
+    assert spool_of(running) == []
+    assert rows_of(adult) == 0
+
+
+@pytest.mark.parametrize("durability", ["batch", "strict"])
+def test_a_full_disk_costs_records_in_batch_and_answers_in_strict(
+    tmp_path: Path, shop: Shop, durability: str
+) -> None:
+    """The gateway's own folder is on a disk of its own; the tables are not."""
+    shop.seal(1)
+    shop.promote(1)
+    note = json.dumps([ROW] * 300).encode()
+    with small_disk(shop.root / "gateway", 2_000_000) as disk:
+        running = start(shop, log={"durability": durability, "commit_every": 3600})
+        try:
+            statuses = Counter(running.request("POST", "/predict/adult", note)[0] for _ in range(250))
+            if durability == "batch":
+                assert statuses == {200: 250}
+                running.wait_until(lambda: dropped(running) > 100)
+                metrics = running.request("GET", "/metrics")[2]
+                assert 'mainspring_log_dropped_total{reason="full"}' in metrics
+            else:
+                assert set(statuses) == {200, 503}
+            kept = 250 - (dropped(running) if durability == "batch" else statuses[503])
+            assert 10 < kept < 150
+        finally:
+            running.stop()
+        assert rows_of(shop) == 300 * kept
+        assert list(disk.glob("*/spool/*.spool")) == []
+    assert "Traceback" not in running.log.read_text()
+
+
+def test_tables_that_take_nothing_cost_no_answer_and_no_disk(adult: Shop) -> None:
+    (adult.root / "tables").write_bytes(b"a file where the folder should be")
+    running = start(adult, log={"commit_every": 0.2, "max_spool_bytes": 1_000_000})
+    try:
+        many = json.dumps([ROW] * 300).encode()
+        for _ in range(120):
+            assert running.request("POST", "/predict/adult", many)[0] == 200
+        assert dropped(running) > 20
+        running.wait_until(lambda: running.request("GET", "/readyz")[2]["log"]["trouble"] != "", 30)
+        assert sum(file.stat().st_size for file in spool_of(running)) < 1_100_000
+        (adult.root / "tables").unlink()
+        kept = 120 - dropped(running)
+        running.wait_until(lambda: rows_of(adult) == 300 * kept, 60)
+        running.wait_until(lambda: running.request("GET", "/readyz")[2]["log"]["trouble"] == "", 30)
+    finally:
+        running.stop()
