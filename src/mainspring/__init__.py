@@ -5,6 +5,7 @@ from mainspring.domain.gate import Gate
 from mainspring.domain.model import Model
 from mainspring.domain.rollout import Canary, Rollout
 from mainspring.domain.source import Source
+from mainspring.version import VERSION
 
 __all__ = ["Canary", "Gate", "Model", "Rollout", "Source", "connect"]
-__version__ = "0.1.0"
+__version__ = VERSION

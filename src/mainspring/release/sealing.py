@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import mainspring
 from mainspring.domain.ids import digest_bytes, digest_json
 from mainspring.domain.release import MANIFEST_FORMAT, Manifest, OutputSpec, TrainingRecord
 from mainspring.domain.schema import Column, Personal
@@ -19,6 +18,7 @@ from mainspring.release.golden import GOLDEN, encode_golden
 from mainspring.release.lock import LOCK, environment_lock
 from mainspring.release.manifest import is_inside
 from mainspring.release.sealed_folder import Sealing, seal_folder
+from mainspring.version import VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,7 +160,7 @@ def _contents(order: SealOrder) -> tuple[dict[str, bytes], Manifest]:
         time=order.time,
         code_digest=code_digest(order.code),
         lock_digest=digest_bytes(lock),
-        mainspring_version=mainspring.__version__,
+        mainspring_version=VERSION,
         training=order.training,
         metrics=dict(order.metrics),
         naive=dict(order.naive),

@@ -12,7 +12,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-import mainspring
 from mainspring.data.estimator_frame import estimator_frame
 from mainspring.domain.ids import digest_bytes, digest_json
 from mainspring.domain.release import MANIFEST_FORMAT, Manifest, RuntimeKind
@@ -33,6 +32,7 @@ from mainspring.release.parity import TOLERANCE
 from mainspring.release.reference_profile import PROFILE, reference_profile
 from mainspring.release.runtimes.onnx import OnnxRuntime
 from mainspring.release.sealed_folder import Sealing, seal_folder
+from mainspring.version import VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,7 +175,7 @@ def _contents(proven: Proven, order: AdoptionOrder) -> tuple[dict[str, bytes], M
         time=None,
         code_digest="",
         lock_digest=digest_bytes(lock),
-        mainspring_version=mainspring.__version__,
+        mainspring_version=VERSION,
         training=None,
         metrics=dict(order.metrics),
         naive=dict(order.naive),

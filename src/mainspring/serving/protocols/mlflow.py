@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-import mainspring
 from mainspring.domain.release import Manifest
 from mainspring.errors import MalformedRequest, Unavailable, UnsupportedMedia
 from mainspring.serving.dataplane import Dataplane
@@ -23,6 +22,7 @@ from mainspring.serving.protocols.csv_rows import rows_of_csv
 from mainspring.serving.protocols.describing import Schema, operation, row
 from mainspring.serving.protocols.errors import MLFLOW
 from mainspring.serving.protocols.rows import named_rows, rows_of_columns
+from mainspring.version import VERSION
 
 _ENCODE = msgspec.json.Encoder().encode
 _ERROR: Schema = {
@@ -80,7 +80,7 @@ class MlflowProtocol:
         return Response(200, b'{"ready":true}')
 
     async def version(self, _: Request) -> Response:
-        return Response(200, mainspring.__version__.encode(), content_type=b"text/plain; charset=utf-8")
+        return Response(200, VERSION.encode(), content_type=b"text/plain; charset=utf-8")
 
     def _release(self) -> Loaded:
         if self._default_model is not None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-import mainspring
 from mainspring.domain.release import InputField, Manifest, RuntimeKind
 from mainspring.domain.schema import Kind
 from mainspring.errors import Unavailable
@@ -15,11 +14,12 @@ from mainspring.serving.exchange import Request, Response, Route
 from mainspring.serving.protocols.describing import MESSAGE, VERSION, operation
 from mainspring.serving.protocols.errors import OPENINFERENCE
 from mainspring.serving.protocols.openinference import MODEL, find_release
+from mainspring.version import VERSION as MAINSPRING_VERSION
 
 _ENCODE = msgspec.json.Encoder().encode
 _SERVER = {
     "name": "mainspring",
-    "version": mainspring.__version__,
+    "version": MAINSPRING_VERSION,
     "extensions": ["binary_tensor_data", "classification"],
 }
 _NUMERIC = {Kind.NUMBER: "FP64", Kind.INTEGER: "INT64", Kind.BOOLEAN: "BOOL"}

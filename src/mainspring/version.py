@@ -1,0 +1,3 @@
+"""The version of this package, for those modules that must not import all of it."""
+
+VERSION = "0.1.0"
