@@ -173,13 +173,13 @@ def test_the_gateways_certificate_and_key_go_together(tmp_path):
     assert gateway.tls_certificate == str(tmp_path / "tls/a.crt")
     assert gateway.tls_key == str(tmp_path / "tls/a.key")
     assert gateway.tls_client_ca == "/ca.crt"
-    for given, absent in (
+    for entry, absent in (
         ('tls_certificate = "a"', "gateway.tls_key is not"),
         ('tls_key = "a"', "gateway.tls_certificate is not"),
         ('tls_client_ca = "a"', "gateway.tls_certificate is not"),
     ):
         with pytest.raises(SettingsError, match=absent):
-            load(tmp_path, f"[gateway]\n{given}\n")
+            load(tmp_path, f"[gateway]\n{entry}\n")
 
 
 def test_the_format_of_the_gateways_log(tmp_path):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .conftest import ROW, Running
+from .conftest import ROW, Running, Shop, start
 
 BODY = json.dumps(ROW).encode()
 
@@ -214,3 +214,39 @@ def test_methods_that_a_path_does_not_take_are_405(gateway: Running) -> None:
 
 def test_compressed_bodies_are_refused(gateway: Running) -> None:
     assert gateway.request("POST", "/predict/adult", BODY, {"content-encoding": "gzip"})[0] == 415
+
+
+def test_more_connections_than_allowed_are_told_to_come_back(shop: Shop) -> None:
+    shop.seal(1)
+    shop.promote(1)
+    running = start(shop, max_connections=3, read_timeout=30.0)
+    held: list[socket.socket] = []
+    try:
+
+        def full() -> bool:
+            held.append(socket.create_connection(("127.0.0.1", running.port), timeout=1.0))
+            try:
+                answer = held[-1].recv(65536)
+            except TimeoutError:
+                return False  # it was taken, and we are expected to speak
+            assert statuses(answer) == [503]
+            assert b"\r\nretry-after: 1\r\n" in answer
+            return True
+
+        running.wait_until(full)
+        assert len(held) == 4
+        for connection in held:
+            connection.close()
+        running.wait_until(running.answers)
+    finally:
+        for connection in held:
+            connection.close()
+        assert running.stop() == 0
+
+
+@pytest.mark.parametrize("depth", [100, 10_000, 900_000])
+@pytest.mark.parametrize("path", [b"/predict/adult", b"/v1/models/adult:predict", b"/v2/models/adult/infer"])
+def test_deep_nesting_is_a_refusal(gateway: Running, path: bytes, depth: int) -> None:
+    for content in (b"[" * depth + b"]" * depth, b'{"instances":' * depth + b"1" + b"}" * depth):
+        if len(content) < 1_900_000:
+            assert statuses(gateway.raw(post(content, path=path))) in ([400], [422])

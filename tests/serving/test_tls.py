@@ -216,6 +216,36 @@ def test_clients_show_a_certificate_where_one_is_wanted(
         print(f"stopped in {time.monotonic() - began:.1f} s")
 
 
+def test_a_renewed_certificate_is_taken_and_a_broken_one_is_not(
+    shop: Shop, tmp_path: Path, authority: Signed
+) -> None:
+    shop.seal(1)
+    shop.promote(1)
+    (tmp_path / "live").mkdir()
+    (tmp_path / "new").mkdir()
+    live = sign(tmp_path / "live", "live", authority)
+    running = serve(shop, tls_certificate=str(live.certificate), tls_key=str(live.key))
+
+    def shown() -> bytes:
+        return ssl.get_server_certificate(("127.0.0.1", running.port), timeout=20).encode().strip()
+
+    try:
+        running.wait_until(ready(running, client(authority)))
+        before = live.certificate.read_bytes().strip()
+        assert shown() == before
+        live.certificate.write_bytes(b"broken")
+        running.wait_until(lambda: "is not taken" in running.log.read_text())
+        assert shown() == before
+        new = sign(tmp_path / "new", "new", authority)
+        new.key.replace(live.key)
+        new.certificate.replace(live.certificate)
+        running.wait_until(lambda: shown() == live.certificate.read_bytes().strip())
+        assert shown() != before
+        assert ask(running, client(authority), "POST", "/predict/adult", ROW)[0] == 200
+    finally:
+        assert running.stop() == 0
+
+
 def test_files_that_do_not_do(tmp_path: Path, authority: Signed, own: Signed) -> None:
     encrypted = tmp_path / "encrypted.key"
     key = serialization.load_pem_private_key(own.key.read_bytes(), None)

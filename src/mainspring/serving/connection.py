@@ -36,6 +36,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.url = b""  # a connection may be refused before it has said a word
         self._stage = _REST
         self._begun = 0  # requests that began in the data being fed
         self._head_bytes = 0  # of the head's lines that the parser gave us

@@ -1,9 +1,12 @@
 """TLS at the gateway: 1.2 and newer, the library's own choice of ciphers, and clients' certificates if wanted."""
 
+import logging
 import ssl
 from pathlib import Path
 
 from mainspring.errors import SettingsError
+
+_LOG = logging.getLogger("mainspring.gateway")
 
 
 def server_context(certificate: str, key: str, client_ca: str | None = None) -> ssl.SSLContext:
@@ -49,6 +52,40 @@ def load_certificate(context: ssl.SSLContext, certificate: str, key: str) -> Non
         ) from error
     except OSError as error:
         raise _wrong("tls_certificate", certificate, f"cannot be read: {error.strerror}") from error
+
+
+class RenewedCertificate:
+    """Follows the files of a certificate, which is renewed every few weeks: new connections get the new one.
+
+    Args:
+        context: made of these files.
+    """
+
+    def __init__(self, context: ssl.SSLContext, certificate: str, key: str) -> None:
+        self.context = context
+        self._files = (certificate, key)
+        self._seen = self._stamp()
+
+    def refresh(self) -> None:
+        """Take the files in if they have changed since the last call; where they do not hold, what was stays."""
+        stamp = self._stamp()
+        if stamp is None or stamp == self._seen:
+            return
+        self._seen = stamp
+        try:
+            server_context(*self._files)  # first on trial: a context keeps half of a pair that does not match
+            load_certificate(self.context, *self._files)
+        except SettingsError as error:
+            _LOG.error("the renewed certificate is not taken, and the one before stays: %s", error)
+        else:
+            _LOG.info("the renewed certificate is taken")
+
+    def _stamp(self) -> tuple[tuple[int, int, int], ...] | None:
+        try:
+            found = [Path(file).stat() for file in self._files]
+        except OSError:
+            return None  # just being replaced
+        return tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in found)
 
 
 class _Encrypted(Exception):
