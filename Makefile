@@ -11,7 +11,7 @@ UV := $(BIN)/uv
 PYTEST_ARGS ?=
 
 .PHONY: help setup demo test lint format soak soak-lowest soak-newest lock clean \
-	benchmark-quality benchmark-pipeline benchmark-score
+	benchmark-quality benchmark-pipeline benchmark-score benchmark-prediction-log
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -87,6 +87,9 @@ benchmark-pipeline: .venv/.ready ## From a CSV to the first HTTP answer, beside 
 
 benchmark-score: .venv/.ready ## Batch scoring of 5 million rows, beside pandas + predict_proba
 	@$(BIN)/python benchmarks/score.py
+
+benchmark-prediction-log: .venv/.ready ## What the prediction log costs, and how quick a year of it is to read
+	@$(BIN)/python benchmarks/prediction_log.py
 
 clean: ## Remove what was made
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -243,6 +243,19 @@ def test_hostile_records_are_counted_and_hold_up_nobody(
     assert spool_files(site.folder / "spool") == []
 
 
+@pytest.mark.parametrize("model", ["../../evil", "a/b", "", "Adult", "x" * 200, ".."])
+def test_a_hostile_name_makes_no_table(site: Site, model: str) -> None:
+    manifest = a_manifest(model=model, inputs=(InputField("age", Kind.NUMBER),))
+    spool = site.spool()
+    Journal(spool, b"x" * 32).predicted("r", manifest, [{"age": 1}], HALF, 0.001)
+    spool.close()
+    drain = site.drain()
+    drain.step(at_once=True)
+    assert drain.idle
+    assert drain.state.damaged_frames == 2
+    assert not (site.root / "tables").exists()
+
+
 def test_a_flipped_bit_anywhere_costs_its_own_record_at_most(site: Site) -> None:
     spool = site.spool()
     site.answer(spool, "adult", 4)

@@ -89,6 +89,8 @@ class _Known:
     def only_own(self, rows: Rows) -> bool:
         """Whether the rows hold nothing but this release's fields and the key: all that may be kept as it came."""
         width, key = self.width, self.key
+        if len(rows) == 1 and len(rows[0]) == width:  # spelled out: it takes a third of the time
+            return True
         return all(len(row) == width or (len(row) == width + 1 and key in row) for row in rows)
 
 

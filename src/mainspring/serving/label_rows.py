@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
-import polars as pl
 
-from mainspring.data.labels import LABEL_SCHEMA, label_frame
 from mainspring.serving.feedback_record import FeedbackRecord, decode_feedback
 from mainspring.serving.prediction_frames import DamagedFrame
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _MODEL = re.compile(r"[a-z][a-z0-9_-]{0,62}")  # as `Model` has it; it names the table
 
@@ -28,6 +30,11 @@ def read_feedback(frame: bytes) -> FeedbackRecord:
 
 def label_rows(frames: Sequence[bytes]) -> tuple[pl.DataFrame, int]:
     """The rows that these frames about one model are, and how many frames made no sense."""
+    # Not before there is feedback: the drainer has to be small beside the gateway's workers.
+    import polars as pl
+
+    from mainspring.data.labels import LABEL_SCHEMA, label_frame
+
     tables, damaged = [pl.DataFrame(schema=LABEL_SCHEMA)], 0
     for frame in frames:
         try:

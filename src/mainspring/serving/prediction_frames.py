@@ -7,6 +7,7 @@ float64 (little-endian, row by row), and the request's rows as JSON, in the nati
 Imports nothing heavy: gateway workers write what the drainer reads.
 """
 
+import re
 import struct
 from array import array
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from mainspring.domain.schema import Personal
 RELEASE, PREDICTION = b"R", b"P"
 # Kind, time (µs since the epoch, UTC), latency (µs), rows, outputs of a row, role, lengths of the three texts.
 _HEAD = struct.Struct("<cqIIHBBBB")
+_REF = re.compile(r"([a-z][a-z0-9_-]{0,62})@([1-9]\d{0,8})")
 _LONGEST_LATENCY = 2**31 - 1
 # For ever: leftovers of an older version are read by a newer one.
 _ROLES = {Role.CHAMPION: 0, Role.CANARY: 1, Role.ARM: 2, Role.PINNED: 3, Role.SHADOW: 4}
@@ -65,9 +67,13 @@ def description_frame(description: Description) -> bytes:
 def read_description(frame: bytes) -> Description:
     """Raises `DamagedFrame`."""
     try:
-        return msgspec.msgpack.decode(frame[1:], type=Description)
+        found = msgspec.msgpack.decode(frame[1:], type=Description)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise DamagedFrame(f"a release is not described: {error}") from error
+    named = _REF.fullmatch(found.ref)  # it names the table
+    if named is None or (named[1], int(named[2])) != (found.model, found.number):
+        raise DamagedFrame("a release is described that has no sane name")
+    return found
 
 
 def prediction_frame(
