@@ -19,6 +19,7 @@ from mainspring.domain.budget import Budget
 from mainspring.domain.durations import parse_duration
 from mainspring.errors import DeclarationError, SettingsError
 from mainspring.settings_entries import BOUNDS, CHOICES, ENTRIES, PREFIX, Entry
+from mainspring.settings_token import read_token
 
 FILE_NAME = "mainspring.toml"
 SAGEMAKER: Mapping[str, Any] = {"host": "0.0.0.0", "port": 8080, "release": "/opt/ml/model"}  # noqa: S104
@@ -144,7 +145,7 @@ def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
             read_timeout=_seconds("gateway.read_timeout", values),
             drain_timeout=_seconds("gateway.drain_timeout", values),
             default_model=values["gateway.default_model"],
-            token=_token(root, values["gateway.token_file"], environ),
+            token=read_token(root, values["gateway.token_file"], environ),
             max_connections=values["gateway.max_connections"],
             max_requests_per_second=values["gateway.max_requests_per_second"],
             access_log=values["gateway.access_log"],
@@ -334,31 +335,6 @@ def _tls(root: Path, values: Mapping[str, Any]) -> dict[str, Any]:
                 where={"key": f"gateway.{absent}"},
             )
     return files
-
-
-def _token(root: Path, token_file: str | None, environ: Mapping[str, str]) -> str | None:
-    given = environ.get("MAINSPRING_GATEWAY_TOKEN")
-    if given is not None:
-        source, text = "MAINSPRING_GATEWAY_TOKEN", given.strip()
-    elif token_file is not None:
-        source = token_file
-        try:
-            text = (root / token_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(
-                f"the token file {token_file} cannot be read: {getattr(error, 'strerror', None) or error}",
-                cure="write the token into that file, or set MAINSPRING_GATEWAY_TOKEN",
-                where={"file": token_file, "key": "gateway.token_file"},
-            ) from error
-    else:
-        return None
-    if len(text) < 16 or not text.isascii() or not text.isprintable() or " " in text:
-        raise SettingsError(
-            f"the token in {source} is no good one",
-            cure="use 16 or more printable ASCII characters without blanks, e.g. from `openssl rand -hex 32`",
-            where={"key": source},
-        )
-    return text
 
 
 def _sqlite(path: Path) -> str:
