@@ -132,7 +132,7 @@ def _tell(session: Session, adopted: "Adoption", *, trust: bool, promoted: bool)
     if manifest.metrics:
         show_metrics(output, manifest.metrics, manifest.naive, measured_on="sample")
     if trust:
-        output.note("Loaded on your word (--trust): a pickle runs whatever its maker put into it.")
+        output.note("Loaded on your word (--trust): whatever code the model holds has run.")
     if adopted.unmirrored:
         output.note(f"MLflow's registry was not told: {adopted.unmirrored}")
     if promoted:

@@ -79,7 +79,7 @@ def asker(model: Any, asking: Asking) -> Callable[[pd.DataFrame], Answer]:
     if asking.form == "onnx":
         method = partial(model.ask, output=asking.output)
     elif asking.form == "estimator" and asking.reading is Reading.PROBABILITIES:
-        method = model.predict_proba
+        method = getattr(model, "predict_proba", model.predict)  # some give probabilities by predict
     else:
         method = model.predict
 

@@ -108,6 +108,8 @@ def _wants(estimator: Any) -> Wants:
     names = _attribute(estimator, "feature_names_in_")
     if names is None:
         names = _attribute(estimator, "feature_names_")  # CatBoost
+    if names is None and type(estimator).__name__ == "Booster":
+        names = _called(estimator, "feature_name")  # LightGBM
     width = _attribute(estimator, "n_features_in_")
     if names is not None and all(_MADE_UP.fullmatch(str(name)) for name in names):
         names = None  # LightGBM's own names of the columns of an array
@@ -129,6 +131,14 @@ def _attribute(estimator: Any, name: str) -> Any:
     try:
         return getattr(estimator, name, None)
     except Exception:  # a property of somebody's code may raise anything, e.g. where it is not fitted
+        return None
+
+
+def _called(estimator: Any, name: str) -> Any:
+    method = _attribute(estimator, name)
+    try:
+        return method() if callable(method) else None
+    except Exception:
         return None
 
 

@@ -167,7 +167,7 @@ def _read(
         if len(labels) != width:
             raise UsageError(
                 f"the model answers {width} numbers a row, and nothing says of which classes",
-                cure="name them in the order of the numbers: --classes A,B,…",
+                cure="name them in the order of the numbers: --classes A,B,…; a regression answers one",
             )
         return replace_struct(asking, reading=Reading.PROBABILITIES, labels=labels), []
     return _read_one(asking, answer, labels, said)
@@ -281,7 +281,7 @@ def _doubts(
                 f"{float(answers[int(far.argmax())].sum()):.6g}",
                 cure="let it answer probabilities, e.g. with a softmax at its end",
             )
-        if original.form == "estimator":
+        if original.classes is not None and original.form == "estimator":
             own = asker(original.model, replace_struct(asking, reading=Reading.LABELS))(X).values[:, 0].tolist()
             decided = output.decide_all(answers.tolist())
             other = sum(label_text(mine) != theirs for mine, theirs in zip(own, decided, strict=True))
