@@ -294,7 +294,7 @@ class Running:
             if sample.name == metric and labels.items() <= sample.labels.items()
         )
 
-    def wait_until(self, holds: Callable[[], bool], seconds: float = 15.0) -> None:
+    def wait_until(self, holds: Callable[[], bool], seconds: float = 60.0) -> None:
         deadline = time.monotonic() + seconds
         while not holds():
             if time.monotonic() > deadline:

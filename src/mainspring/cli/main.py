@@ -29,6 +29,7 @@ from mainspring.cli import (
     serve,
     show,
     status,
+    traffic,
 )
 from mainspring.cli.arguments import spread
 from mainspring.cli.output import INTERRUPTED, Output
@@ -63,6 +64,7 @@ _VERBS = (
     compare.compare,
     promote.promote,
     rollback.rollback,
+    traffic.traffic,
     reproduce.reproduce,
     demo.demo,
 )

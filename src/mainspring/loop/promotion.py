@@ -1,8 +1,9 @@
-"""Make a release the one that answers."""
+"""Make a release the one that answers, or one that answers a share of the requests."""
 
 from mainspring.clock import Clock
 from mainspring.domain.ports import Records, Tracking
 from mainspring.domain.release import Alias, ReleaseRecord
+from mainspring.domain.routing import Traffic
 
 _POLL_SECONDS = 0.05
 
@@ -16,12 +17,35 @@ def make_champion(
         The route generation, and whether all live workers have acknowledged it within `wait_seconds`.
     """
     generation = records.set_alias(record.model, Alias.CHAMPION, record.number, actor=actor, reason=reason)
+    return generation, _followed(records, record.model, generation, clock, wait_seconds)
+
+
+def share_traffic(
+    records: Records,
+    model: str,
+    traffic: Traffic,
+    *,
+    actor: str,
+    reason: str,
+    clock: Clock,
+    wait_seconds: float = 10.0,
+) -> tuple[int, bool]:
+    """Set the model's rules of traffic and wait until every live gateway worker follows them.
+
+    Returns:
+        As `make_champion`.
+    """
+    generation = records.set_traffic(model, traffic, actor=actor, reason=reason)
+    return generation, _followed(records, model, generation, clock, wait_seconds)
+
+
+def _followed(records: Records, model: str, generation: int, clock: Clock, wait_seconds: float) -> bool:
     deadline = clock.monotonic() + wait_seconds
-    while not all(seen >= generation for seen in records.workers(record.model).values()):
+    while not all(seen >= generation for seen in records.workers(model).values()):
         if clock.monotonic() >= deadline:
-            return generation, False
+            return False
         clock.sleep(_POLL_SECONDS)
-    return generation, True
+    return True
 
 
 def mirror_champion(tracking: Tracking, record: ReleaseRecord) -> None:

@@ -28,6 +28,7 @@ from mainspring.serving.router import Router, routing_key
 from mainspring.serving.shadow_feed import ShadowFeed
 
 _LOG = logging.getLogger("mainspring.gateway")
+_TELL_EVERY = 10.0  # seconds between two lines of the log about challengers that do not answer
 _PATIENCE = 10.0  # seconds that a challenger has before the champion answers in its place
 
 
@@ -73,6 +74,7 @@ class Dataplane:
         self._meters = meters
         self._journal = journal
         self._shadows = shadows
+        self._told_at = -_TELL_EVERY
 
     async def release(self, name: str) -> Loaded:
         """The release that `adult`, `adult@champion` or `adult@3` means.
@@ -212,7 +214,7 @@ class Dataplane:
                     answer = await self._asked(request, chosen, rows, role, arm)
             except Exception as error:  # whatever a challenger does wrong, the request is answered
                 self._meters.fell_back(chosen.model, chosen.ref, type(error).__name__)
-                _LOG.warning("%s did not answer %s, so %s does: %s", chosen.ref, request.id, champion.ref, error)
+                self._tell(chosen, champion, error)
                 role, arm = AnswerRole.CHAMPION, None
         if answer is None:
             answer = await self._asked(request, champion, rows, role, arm)
@@ -221,6 +223,13 @@ class Dataplane:
             if numbers:
                 self._shadows.offer(request, champion.model, numbers, rows)
         return answer
+
+    def _tell(self, challenger: Loaded, champion: Loaded, error: Exception) -> None:
+        """Log that a challenger does not answer, now and then; the metrics have all of them."""
+        now = perf_counter()
+        if now - self._told_at >= _TELL_EVERY and not isinstance(error, InvalidInput):
+            self._told_at = now
+            _LOG.error("%s does not answer, and %s does in its place: %s", challenger.ref, champion.ref, error)
 
     def _routed(self) -> set[str]:
         table = self.pool.table

@@ -115,9 +115,13 @@ class ReleasePool:
             self._refused = {}
             self._forget(table)
             champions = {target.model: target for target in table.champions}
-            await asyncio.gather(
-                *(self._follow(target, table.rules.get(model)) for model, target in champions.items())
+            done = await asyncio.gather(
+                *(self._follow(target, table.rules.get(model)) for model, target in champions.items()),
+                return_exceptions=True,  # a fault of ours in one model, and the others are followed all the same
             )
+            for error in done:
+                if error is not None:
+                    raise error
             held_back = {refusal.model for refusal in self.refused}
             self.behind = {model: self._followed.get(model, 0) for model in held_back}
             for model in table.models - held_back:

@@ -84,16 +84,20 @@ class Shadow:
         self._follow()
         self._watch.start()
         written = monotonic()
+        ending = False
         while True:
             seen: list[Sighting] = []
-            for key, _ in self._selector.select(_TURN):
+            for key, _ in self._selector.select(0.0 if ending else _TURN):
                 if key.data is None:
                     if not self._heard():
-                        return
+                        ending = True
+                        self._selector.unregister(self._control)
                 else:
                     seen += self._received(key.fileobj, key.data)
             self._take_in()
             self._answer(seen)
+            if ending and not seen:  # what the workers handed over last has been answered
+                return
             if monotonic() - written > _TURN:
                 with suppress(OSError):  # a full disk costs the metrics
                     self._meters.write()

@@ -245,6 +245,8 @@ def main() -> None:
     log_to(sys.stderr, as_json=orders.json_logs, worker=orders.slot)
     _allow_files(orders.max_connections + 256)
     control.setblocking(False)
+    # Releases are proved in threads, and a request must not wait the usual 5 ms for its turn of the interpreter.
+    sys.setswitchinterval(0.001)
 
     async def serve() -> None:
         await Worker(orders, control).run()

@@ -1,0 +1,117 @@
+"""`mainspring traffic`: let other releases than the champion answer a share of the requests, or watch."""
+
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mainspring.cli.session import Session
+from mainspring.errors import UsageError
+
+if TYPE_CHECKING:
+    from mainspring.domain.routing import Traffic
+
+_PART = re.compile(r"(?:([^:=]+):)?(\d{1,9})=(\d{1,3}(?:\.\d+)?%|[01]?\.\d+|[01])")
+
+
+def traffic(
+    session: Session,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model whose traffic is shared.")],
+    canary: Annotated[
+        str | None, typer.Option(metavar="N=SHARE", help="A release that answers a share, e.g. 7=10%.")
+    ] = None,
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME:N=SHARE", help="A group of an A/B test, e.g. blue:7=25%; repeat it."),
+    ] = None,
+    shadow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="N=SHARE", help="A release that answers unheard, e.g. 8=100%; repeat it."),
+    ] = None,
+    clear: Annotated[bool, typer.Option(help="Give everything to the champion again.")] = False,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the audit.")] = "by hand",
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long to wait for the gateway's workers.")
+    ] = 30.0,
+) -> None:
+    """Show or set how a model's traffic is shared.
+
+    What is given replaces all rules that were set before. Returns when every live gateway worker follows them.
+    """
+    from mainspring.domain.release import ReleaseRef
+    from mainspring.loop.promotion import share_traffic
+
+    given = bool(canary or arm or shadow)
+    if given and clear:
+        raise UsageError("--clear goes with no other rule", cure="leave one of them out")
+    name = ReleaseRef.parse(model).model
+    with session.workspace() as workspace:
+        if not given and not clear:
+            route = workspace.records.routes().of(name)
+            if route is None:
+                raise UsageError(
+                    f"the model {name!r} has no champion", cure="see `mainspring status`", where={"model": name}
+                )
+            _tell(session, name, route.traffic)
+            return
+        rules = read_rules(canary, arm or [], shadow or [])
+        generation, followed = share_traffic(
+            workspace.records,
+            name,
+            rules,
+            actor=session.actor,
+            reason=reason,
+            clock=workspace.clock,
+            wait_seconds=wait,
+        )
+        _tell(session, name, rules, generation=generation, acknowledged=followed)
+        workers = len(workspace.records.workers())
+    if not workers:
+        session.output.line("No gateway is running; the next one will follow it.")
+    elif followed:
+        session.output.line(f"All {workers} gateway workers follow it.")
+    else:
+        session.output.note(f"Not every gateway worker follows it after {wait:g} s; see mainspring status")
+
+
+def read_rules(canary: str | None, arms: list[str], shadows: list[str]) -> "Traffic":
+    """The rules as they were written on the command line.
+
+    Raises:
+        UsageError: one of them cannot be read, or they make no sense together.
+
+    Examples:
+        >>> read_rules("7=10%", ["blue:8=0.25"], []).arms
+        (Arm(name='blue', number=8, share=0.25),)
+    """
+    from mainspring.domain.routing import Arm, Share, Traffic
+
+    return Traffic(
+        canary=None if canary is None else Share(*_part("--canary", canary, named=False)[1:]),
+        arms=tuple(Arm(*_part("--arm", text, named=True)) for text in arms),
+        shadows=tuple(Share(*_part("--shadow", text, named=False)[1:]) for text in shadows),
+    )
+
+
+def _part(option: str, text: str, *, named: bool) -> tuple[str, int, float]:
+    found = _PART.fullmatch(text)
+    if found is None or (found[1] is not None) != named:
+        example = "blue:7=25%" if named else "7=25%"
+        raise UsageError(f"{option} {text!r} cannot be read", cure=f"write it as {example}")
+    share = float(found[3].removesuffix("%")) / (100 if found[3].endswith("%") else 1)
+    return found[1] or "", int(found[2]), share
+
+
+def _tell(session: Session, model: str, rules: "Traffic", **more: object) -> None:
+    import msgspec
+
+    session.output.document({"model": model, **msgspec.to_builtins(rules), **more})
+    if not rules:
+        session.output.line(f"The champion of {model} answers everything.")
+        return
+    rows = [["canary", f"{model}@{rules.canary.number}", f"{rules.canary.share:.6g}"]] if rules.canary else []
+    rows += [[f"arm {arm.name}", f"{model}@{arm.number}", f"{arm.share:.6g}"] for arm in rules.arms]
+    rows += [["shadow", f"{model}@{shadow.number}", f"{shadow.share:.6g}"] for shadow in rules.shadows]
+    session.output.table(
+        ["role", "release", "share of the traffic"], rows, title=f"Beside the champion of {model}"
+    )
