@@ -286,7 +286,8 @@ def test_each_origin_becomes_a_release_that_tells_what_it_is(shop: Shop, adopted
 
 def test_the_gateway_answers_as_the_originals_do(shop: Shop, adopted: Any) -> None:
     rows = people(50, seed=9)
-    with gateway(shop.folder, dict(os.environ), SYSTEM_CLOCK, token=None) as client:
+    # Each native release starts a process that imports what its model needs.
+    with gateway(shop.folder, dict(os.environ), SYSTEM_CLOCK, token=None, patience=300.0) as client:
         for name, (_, _, columns, tolerance) in ORIGINS.items():
             answers = client.predict(name, asked(rows[columns]))["predictions"]
             expected = np.asarray(adopted[name][1](rows))

@@ -66,8 +66,13 @@ class Client:
 
 
 @contextmanager
-def gateway(project: Path, environ: Mapping[str, str], clock: Clock, *, token: str | None) -> Iterator[Client]:
+def gateway(
+    project: Path, environ: Mapping[str, str], clock: Clock, *, token: str | None, patience: float = _PATIENCE
+) -> Iterator[Client]:
     """Serve the project on a free port until the block ends.
+
+    Args:
+        patience: seconds for the gateway to be ready.
 
     Raises:
         StoreError: the gateway does not come up.
@@ -82,7 +87,7 @@ def gateway(project: Path, environ: Mapping[str, str], clock: Clock, *, token: s
     try:
         client = Client(_address(process, said), token)
         try:
-            deadline = clock.monotonic() + _PATIENCE
+            deadline = clock.monotonic() + patience
             while not client.is_ready():
                 if clock.monotonic() > deadline or process.poll() is not None:
                     raise StoreError(
