@@ -20,7 +20,8 @@ from mainspring.errors import StoreError, Unavailable
 from mainspring.release.encoding import Encoder
 from mainspring.serving.drain import Drain
 from mainspring.serving.journal import Journal, LogOrders, open_journal
-from mainspring.serving.personal import KEY_FILE, digest_of, kept_key, personal_secret
+from mainspring.serving.kept_key import kept_key
+from mainspring.serving.personal import KEY_FILE, digest_of, personal_secret
 from mainspring.serving.prediction_frames import (
     DamagedFrame,
     Description,

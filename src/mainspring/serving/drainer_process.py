@@ -79,8 +79,8 @@ class DrainerProcess:
             self._start(now)
 
     def stop(self) -> None:
-        """Tell it to store what is left, and go; starts it for that where it never ran."""
-        if self._process is None and self._has_work():
+        """Tell it to store what is left, and go; starts it for that where it does not run."""
+        if self._process is None and spool_files(Path(self.orders.folder) / SPOOL):
             self._start(self._clock.monotonic())
         if self._control is not None:
             with suppress(OSError):

@@ -168,8 +168,9 @@ class Gateway:
             worker.wait(self._clock.monotonic())
         self._shadow.wait(self._clock.monotonic())
         self._shadow.close()
-        self._drainer.stop()
-        self._drainer.wait()
+        if self._drainer.pid is not None:
+            self._drainer.stop()
+            self._drainer.wait()
         self._selector.close()
         for end in (self._wake, self._woken, self._listener):
             end.close()

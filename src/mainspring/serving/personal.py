@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mainspring.domain.release import InputField, Manifest
+from mainspring.domain.release import InputField
 from mainspring.domain.schema import Personal
 from mainspring.errors import StoreError
 from mainspring.release.encoding_cells import NUMERIC_KINDS, number_reader, text_reader
@@ -119,14 +119,6 @@ class PersonalMask:
                 if name in row:
                     kept[name] = treat(row[name])
         return masked
-
-
-def kept_key(manifest: Manifest, key: str, secret: bytes) -> str | None:
-    """What the prediction log has of an event's key, so that feedback finds it; `None` where it keeps none."""
-    tag = next((field.personal for field in manifest.inputs if field.name == manifest.key), manifest.key_personal)
-    if tag is None or manifest.key is None:
-        return key
-    return digest_of(secret, manifest.key, key) if tag is Personal.HASH else None
 
 
 def _treatment(tag: Personal | None, name: str, text_of: Callable[[Any], str | None], secret: bytes) -> Any:

@@ -26,7 +26,7 @@ def frame(payload: bytes) -> bytes:
 
     Examples:
         >>> frame(b"Phello").hex()
-        '06000000d1adaf3b5068656c6c6f'
+        '06000000cff87e4d5068656c6c6f'
     """
     return HEAD.pack(len(payload), crc32(payload)) + payload
 
