@@ -60,7 +60,15 @@ def holding(messages: pl.LazyFrame, about: str) -> pl.LazyFrame:
         One row for each `about` and name: `label`, `value` (neither: withdrawn), `happened_at`, and `at`, when the
         truth that holds was first said without having been contradicted since.
     """
-    said = messages.filter(pl.col(about).is_not_null())
+    # Most are the only ones of what they are about, and hold: sorting is for the others.
+    times = pl.len().over(pl.col(about).hash())
+    said = messages.filter(pl.col(about).is_not_null()).with_columns(times.alias("__times"))
+    columns = (about, "name", "label", "value", "happened_at", "at")
+    several = _last(said.filter(pl.col("__times") > 1), about)
+    return pl.concat([said.filter(pl.col("__times") == 1).select(columns), several.select(columns)])
+
+
+def _last(said: pl.LazyFrame, about: str) -> pl.LazyFrame:
     by_sender = said.filter(~pl.col("feedback_id").str.starts_with(DERIVED))
     by_content = said.filter(pl.col("feedback_id").str.starts_with(DERIVED))
     # Of what comes twice with an id of the sender's the first counts, whatever the second one says.
@@ -71,11 +79,8 @@ def holding(messages: pl.LazyFrame, about: str) -> pl.LazyFrame:
     begins = _differs(about) | _differs("name")
     ends = _differs(about, -1) | _differs("name", -1)
     changes = begins | _differs("label") | _differs("value")
-    return (
-        ordered.with_columns(pl.when(changes).then(pl.col("at")).forward_fill().alias("at"), ends.alias("__holds"))
-        .filter(pl.col("__holds"))
-        .select(about, "name", "label", "value", "happened_at", "at")
-    )
+    since = pl.when(changes).then(pl.col("at")).forward_fill()
+    return ordered.with_columns(since.alias("at"), ends.alias("__holds")).filter(pl.col("__holds"))
 
 
 def _differs(column: str, by: int = 1) -> pl.Expr:
