@@ -12,7 +12,7 @@ SPECIAL = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e308, -1e308, 5e-324, 0
 
 def grow(rng: np.random.Generator, *, trees: int, leaves: int, features: int, targets: int) -> TreeArrays:
     """Random trees; the features of even number are split by thresholds, the others by members."""
-    thresholds = np.concatenate([rng.normal(size=3 * leaves), SPECIAL[3:]])
+    thresholds = np.concatenate([rng.normal(size=3 * leaves), SPECIAL[1:]])
     roots, feature, threshold, missing, left, right, members = [], [], [], [], [], [], {}
     value, target = [], []
     for number in range(trees):

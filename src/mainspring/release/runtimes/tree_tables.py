@@ -196,11 +196,12 @@ class _Intervals:
         self.thresholds = np.unique(thresholds)
         self.count = len(self.thresholds) + 2
         finite = self.thresholds[np.isfinite(self.thresholds)]
-        low, high = (finite[0], finite[-1]) if len(finite) else (0.0, 0.0)
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            self._scale = float(_CELLS / (high - low))
-        self._low = float(low)
-        self._use_grid = len(finite) == len(self.thresholds) > 8 and np.isfinite(self._scale)
+        self._use_grid = len(finite) == len(self.thresholds) > 8
+        if self._use_grid:
+            self._low = float(finite[0])
+            with np.errstate(over="ignore"):
+                self._scale = float(_CELLS / (finite[-1] - finite[0]))
+            self._use_grid = np.isfinite(self._scale) and self._scale > 0
         if self._use_grid:
             cells = self._cells(self.thresholds)
             counts = np.bincount(cells, minlength=_CELLS)
