@@ -288,7 +288,7 @@ def _messages(draw: st.DrawFn) -> list[Said]:
     ]
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=_messages(), hour=st.integers(0, 7))
 def test_the_join_is_the_law(said: list[Said], hour: int, tmp_path_factory) -> None:
     answers = [answer("a/0", key="k"), answer("b/0", key="k"), answer("c/0", key="l"), answer("d/0")]
