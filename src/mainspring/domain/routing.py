@@ -203,8 +203,10 @@ def assign(traffic: Traffic, champion: int, key: bytes, *, salt: str) -> Assignm
         >>> assign(Traffic(canary=Share(4, 1.0)), 3, b"user 17", salt="adclick").role
         <Role.CANARY: 'canary'>
     """
-    place = place_of(key, salt)
     canary = traffic.canary
+    if canary is None and not traffic.arms:
+        return Assignment(champion, Role.CHAMPION)
+    place = place_of(key, salt)
     if canary is not None and place < canary.share:
         return Assignment(canary.number, Role.CANARY)
     end = 1.0
