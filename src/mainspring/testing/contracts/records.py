@@ -7,22 +7,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from mainspring.domain.ports import Records
-from mainspring.domain.release import Alias, ReleaseRecord, ReleaseRef, RuntimeKind
-from mainspring.domain.routing import Arm, Share, Traffic
+from mainspring.domain.release import ReleaseRef
 from mainspring.domain.run import Run, RunState, Stage
 from mainspring.domain.snapshot import Snapshot, SourcePart
-from mainspring.domain.verdict import Estimate
-from mainspring.errors import StoreError, UnknownRelease, UnknownSnapshot, UsageError, WorkspaceBusy
+from mainspring.errors import StoreError, UnknownRelease, UnknownSnapshot, WorkspaceBusy
 from mainspring.stores.records import SqlRecords
 from mainspring.testing.contracts.records_keys import KeysContract
-
-NOON = datetime(2026, 3, 1, 12, 0, 0, 123457, tzinfo=UTC)
-CHAMPION, CHALLENGER = Alias.CHAMPION, Alias.CHALLENGER
+from mainspring.testing.contracts.records_traffic import CHALLENGER, CHAMPION, NOON, TrafficContract, a_release
 
 
 def a_run(run_id: str = "r1", model: str = "adclick", minutes: int = 0) -> Run:
@@ -50,20 +46,7 @@ def a_snapshot(snapshot_id: str, minutes: int = 0, source: str = "clicks.csv") -
     )
 
 
-def a_release(number: int, model: str = "adclick", digest: str | None = None) -> ReleaseRecord:
-    return ReleaseRecord(
-        model=model,
-        number=number,
-        run_id=f"r{number}",
-        digest=digest or f"digest{number}",
-        place=f"{model}/{number}",
-        created_at=NOON + timedelta(minutes=number),
-        runtime=RuntimeKind.ONNX,
-        metrics={"roc_auc": Estimate(0.9, 0.88, 0.92, 1000), "f1": Estimate(None, None, None, 0)},
-    )
-
-
-class RecordsContract(KeysContract):
+class RecordsContract(KeysContract, TrafficContract):
     """Subclass it, and give the fixture `url` of a new, empty database."""
 
     @pytest.fixture
@@ -238,77 +221,6 @@ class RecordsContract(KeysContract):
         with pytest.raises(UnknownRelease, match="adclick@1"):
             records.set_alias("adclick", CHAMPION, 1, actor="ana", reason="typo")
         assert (records.routes().generation, records.audit()) == (0, [])
-
-    def test_rules_of_traffic_are_part_of_the_routes(
-        self, records: Records, open_records: Callable[[], Records]
-    ) -> None:
-        for number in (1, 2, 3, 4):
-            records.put_release(a_release(number))
-        records.set_alias("adclick", CHAMPION, 1, actor="ana", reason="first")
-        rules = Traffic(
-            canary=Share(2, 0.1), arms=(Arm("blue", 3, 1 / 3), Arm("grey", 1, 1 / 3)), shadows=(Share(4, 1.0),)
-        )
-        assert records.set_traffic("adclick", rules, actor="ana", reason="try") == 2
-        assert records.set_traffic("adclick", rules, actor="ana", reason="again") == 2
-        route = open_records().routes().of("adclick")
-        assert route is not None
-        assert route.traffic == rules
-        grown = dataclasses.replace(rules, canary=Share(2, 0.2))
-        assert records.set_traffic("adclick", grown, actor="ana", reason="more") == 3
-        assert records.set_traffic("adclick", Traffic(), actor="ana", reason="enough") == 4
-        assert records.routes().of("adclick") == dataclasses.replace(route, traffic=Traffic())
-        told = records.audit(limit=3)
-        assert [(a["alias"], a["before"], a["after"], a["reason"], a["generation"]) for a in told] == [
-            ("traffic", None, None, "enough", 4),
-            ("traffic", None, None, "more", 3),
-            ("traffic", None, None, "try", 2),
-        ]
-        assert told[1]["detail"]["before"]["canary"] == {"number": 2, "share": 0.1}
-        assert told[1]["detail"]["after"]["canary"] == {"number": 2, "share": 0.2}
-        assert records.audit()[-1]["detail"] is None
-
-    def test_rules_of_traffic_need_a_champion_and_releases_that_are_there(self, records: Records) -> None:
-        records.put_release(a_release(1))
-        with pytest.raises(UsageError, match=r"adclick has no champion.*promote"):
-            records.set_traffic("adclick", Traffic(canary=Share(1, 0.5)), actor="ana", reason="early")
-        assert records.set_traffic("nosuch", Traffic(), actor="ana", reason="nothing to clear") == 0
-        records.set_alias("adclick", CHAMPION, 1, actor="ana", reason="first")
-        for rules in (Traffic(canary=Share(1, 0.5)), Traffic(shadows=(Share(1, 0.5),))):
-            with pytest.raises(UsageError, match="adclick@1 is the champion"):
-                records.set_traffic("adclick", rules, actor="ana", reason="itself")
-        for rules in (
-            Traffic(canary=Share(9, 0.5)),
-            Traffic(arms=(Arm("a", 9, 0.5),)),
-            Traffic(shadows=(Share(9, 0.5),)),
-        ):
-            with pytest.raises(UnknownRelease, match="adclick@9"):
-                records.set_traffic("adclick", rules, actor="ana", reason="typo")
-        assert (records.routes().generation, len(records.audit())) == (1, 1)
-
-    def test_a_new_champion_ends_what_made_no_sense_any_more(self, records: Records) -> None:
-        for number in (1, 2, 3, 4):
-            records.put_release(a_release(number))
-        records.set_alias("adclick", CHAMPION, 1, actor="ana", reason="first")
-        records.set_traffic(
-            "adclick", Traffic(canary=Share(2, 0.1), shadows=(Share(3, 1.0),)), actor="ana", reason="try"
-        )
-        assert records.set_alias("adclick", CHAMPION, 2, actor="ana", reason="better") == 3
-        route = records.routes().of("adclick")
-        assert route is not None
-        assert route.traffic == Traffic(shadows=(Share(3, 1.0),))
-        assert [(a["alias"], a["reason"], a["generation"]) for a in records.audit(limit=2)] == [
-            ("traffic", "better", 3),
-            ("champion", "better", 3),
-        ]
-        assert records.set_alias("adclick", CHAMPION, 1, actor="ana", reason="rolled back") == 4
-        assert len(records.audit()) == 5, "the rules that are left say nothing of release 1"
-        records.set_alias("adclick", CHAMPION, None, actor="ana", reason="broken")
-        records.set_alias("adclick", CHAMPION, 3, actor="ana", reason="mended")
-        route = records.routes().of("adclick")
-        assert route is not None
-        assert route.traffic == Traffic()
-
-    # Workers
 
     def test_a_worker_may_be_behind_for_one_model(self, records: Records) -> None:
         records.heartbeat("w1", "g", 5, ttl=60, behind={"churn": 3})
