@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mainspring.errors import InvalidInput, ReleaseError
+from mainspring.errors import InvalidInput, ReleaseError, Unavailable
 from mainspring.serving.batcher import LARGE, CompiledBatcher, QueueBatcher
 
 Rows = list[dict[str, Any]]
@@ -109,3 +109,31 @@ def test_a_process_that_died_is_not_asked_again_for_each() -> None:
     got = answer([[{"x": 13}], [{"x": 1}], [{"x": 2}]], queued, model)
     assert isinstance(got[0], ReleaseError)
     assert sum(model.batches) <= 3
+
+
+def test_what_waits_for_a_blocking_model_is_bounded() -> None:
+    model = Doubling()
+    model.gate.clear()
+
+    async def ask() -> list[Any]:
+        with ThreadPoolExecutor(1) as threads:
+            batcher = QueueBatcher(
+                encode, model.predict_rows, threads=threads, batched=lambda rows: None, max_rows=400
+            )
+            requests = [asyncio.ensure_future(batcher.outputs([{"x": 1}] * 300)) for _ in range(4)]
+            requests += [asyncio.ensure_future(batcher.outputs([{"x": 2}] * 50)) for _ in range(4)]
+            while sum(request.done() for request in requests) < 3:
+                await asyncio.sleep(0.01)
+            model.gate.set()
+            got = await asyncio.gather(*requests, return_exceptions=True)
+            # With the queue empty a single request may be as large as it likes.
+            return [*got, await batcher.outputs([{"x": 3}] * 5_000)]
+
+    *got, large = asyncio.run(ask())
+    refused = [one for one in got if isinstance(one, Unavailable)]
+    answered = [one for one in got if isinstance(one, list)]
+    assert len(refused) + len(answered) == 8
+    assert len(refused) >= 3
+    assert all("rows wait" in str(one) for one in refused)
+    assert {len(one) for one in answered} <= {50, 300}
+    assert len(large) == 5_000

@@ -19,12 +19,12 @@ def status(workspace: Workspace) -> dict[str, Any]:
     """What answers, what waits, what runs, and what happened last; plain data.
 
     Returns:
-        `models`: per model its champion and challenger with their metrics; `log`: how durable the prediction log
-        is, what waits on its way to the tables, and what could not be kept; `labels`: per model that has answered
-        in the last week how many of these predictions have a label, and how late labels came, in seconds; `runs`:
-        the newest, with the stage of those under way; `workers`: the live gateway workers and the route
-        generation each answers by; `generation`: the present one; `changes`: the newest changes of a route, and
-        why.
+        `models`: per model its champion and challenger with their metrics, and its rules of traffic; `log`: how
+        durable the prediction log is, what waits on its way to the tables, and what could not be kept; `labels`:
+        per model that has answered in the last week how many of these predictions have a label, and how late
+        labels came, in seconds; `runs`: the newest, with the stage of those under way; `workers`: the live gateway
+        workers and the route generation each answers by; `generation`: the present one; `changes`: the newest
+        changes of a route, and why.
     """
     records = workspace.records
     routes = records.routes()
@@ -34,6 +34,7 @@ def status(workspace: Workspace) -> dict[str, Any]:
             "model": route.model,
             "champion": _release(by_reference.get((route.model, route.champion))),
             "challenger": _release(by_reference.get((route.model, route.challenger or 0))),
+            "traffic": msgspec.to_builtins(route.traffic),
         }
         for route in routes.routes
     ]
