@@ -11,7 +11,7 @@ UV := $(BIN)/uv
 PYTEST_ARGS ?=
 
 .PHONY: help setup demo test lint format soak soak-lowest soak-newest lock clean \
-	benchmark-quality benchmark-pipeline benchmark-score benchmark-prediction-log
+	benchmark-quality benchmark-pipeline benchmark-score benchmark-prediction-log benchmark-serving
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -90,6 +90,10 @@ benchmark-score: .venv/.ready ## Batch scoring of 5 million rows, beside pandas 
 
 benchmark-prediction-log: .venv/.ready ## What the prediction log costs, and how quick a year of it is to read
 	@$(BIN)/python benchmarks/prediction_log.py
+
+benchmark-serving: .venv/.ready ## Requests a second of the gateway, beside what else serves such a model (15 minutes)
+	@.ci/system-packages required wrk
+	@$(BIN)/python benchmarks/serving.py $(BENCHMARK_ARGS)
 
 clean: ## Remove what was made
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -28,6 +28,18 @@ _SIDES = [
         [("rows", "rows", ""), ("rows per second", "rows_per_second", ""), ("peak memory", "peak_rss_mb", "MB")],
     ),
 ]
+# What is shown of each server of `serving`: (column, key, unit).
+_SERVERS = [
+    ("one row, requests/s", "one row, 16 connections: requests/s", ""),
+    ("p50", "one row, 16 connections: p50 ms", "ms"),
+    ("p99", "one row, 16 connections: p99 ms", "ms"),
+    ("CPU of a request", "one row, 16 connections: CPU ms", "ms"),
+    ("one connection, requests/s", "one row, 1 connection: requests/s", ""),
+    ("100 rows, rows/s", "100 rows, 16 connections: rows/s", ""),
+    ("memory of the process that answers", "worker MB", "MB"),
+    ("of all its processes", "tree MB", "MB"),
+    ("start to first answer", "first answer s", "s"),
+]
 
 
 def section(folder: Path = RESULTS) -> str:
@@ -39,6 +51,8 @@ def section(folder: Path = RESULTS) -> str:
     for name, title, rows in _SIDES:
         if name in results:
             parts += ["", *_side_by_side(title, results[name]["figures"], rows)]
+    if "serving" in results:
+        parts += ["", *_servers(results["serving"]["figures"])]
     places = sorted({_place(result) for result in results.values()})
     parts += ["", *(f"Measured on {place}." for place in places), "", END]
     return "\n".join(parts)
@@ -56,6 +70,18 @@ def _side_by_side(title: str, figures: dict[str, Any], rows: list[tuple[str, str
         cells = [f"{_text(figures[side][key])} {unit}".strip() for side in sides]
         lines.append(f"| {what} | {' | '.join(cells)} |")
     return lines
+
+
+def _servers(figures: dict[str, Any]) -> list[str]:
+    title = "The demo's model, one worker on one core, 16 connections"
+    lines = [f"| {title} | {' | '.join(name for name, _, _ in _SERVERS)} |", "| --- |" + " ---: |" * len(_SERVERS)]
+    for server, seen in figures.get("servers", {}).items():
+        cells = [f"{_text(seen[key])} {unit}".strip() for _, key, unit in _SERVERS]
+        lines.append(f"| {server} | {' | '.join(cells)} |")
+    return [
+        *lines,
+        *(f"\n{name} could not be measured: {why}" for name, why in figures.get("skipped", {}).items()),
+    ]
 
 
 def _place(result: dict[str, Any]) -> str:
