@@ -17,8 +17,8 @@ STATIONS = [
     ("release", "sealed and signed", True),
     ("gateway", "answers requests", True),
     ("rollout", "shadow → canary", False),
-    ("prediction log", "every answer kept", False),
-    ("labels", "the truth, later", False),
+    ("prediction log", "every answer kept", True),
+    ("labels", "the truth, later", True),
     ("monitors", "drift, performance", False),
     ("retraining", "by trigger", False),
 ]
