@@ -29,6 +29,7 @@ import serving_traffic
 from environments import Environment, NoEnvironment
 from harness import RESULTS, ROOT, Report, medians, say
 from mainspring.data.estimator_frame import estimator_frame_of_columns
+from mainspring.errors import MainspringError
 from mainspring.release.manifest import decode_manifest
 from processes import mainspring
 from score import train, unseal, write_rows
@@ -142,7 +143,6 @@ def measure(report: Report, match: Match, rounds: int) -> None:
     by_server = {name: [one[name] for one in seen if name in one] for name in whole}
     report.figures["servers"] = {name: {**medians(these), "rounds": these} for name, these in by_server.items()}
     report.figures["versions of the peers"] = match.versions()
-    report.figures["skipped"] = match.skipped
     report.figures["greatest difference of a probability"] = match.differences
     if OURS not in whole:
         return
@@ -188,7 +188,6 @@ def check_answers(report: Report, match: Match) -> None:
     if match.differences:
         what = "serving: greatest difference of a probability from the original's, all servers"
         report.check(what, max(match.differences.values()), _EXACT, "at_most")
-    report.check("serving: peers that could not be measured", sorted(match.skipped), [], "equals")
 
 
 def check_shadows(report: Report, found: dict[str, Any]) -> None:
@@ -233,15 +232,25 @@ def main() -> int:
         names = [name for name in ALL if name in wanted]
         if ECHO in names and OURS not in names:
             names.insert(0, OURS)  # whose answers it echoes
+        skipped: dict[str, str] = {}
         if names:
             match = Match(arena, names)
             measure(report, match, rounds)
             check_answers(report, match)
-        if _TRAFFIC in wanted:
-            check_shadows(report, serving_traffic.shadows(arena, rounds))
-        if _SWAPS in wanted:
-            counts = (8, 2) if arguments.quick else (200, 50)
-            check_swaps(report, serving_traffic.swaps(arena, *counts))
+            skipped |= match.skipped
+        counts = (8, 2) if arguments.quick else (200, 50)
+        for part, run in (
+            (_TRAFFIC, lambda: check_shadows(report, serving_traffic.shadows(arena, rounds))),
+            (_SWAPS, lambda: check_swaps(report, serving_traffic.swaps(arena, *counts))),
+        ):
+            if part in wanted:
+                try:
+                    run()
+                except (NoAnswer, LoadFailed, MainspringError, RuntimeError) as error:  # keep the figures so far
+                    skipped[part] = str(error)
+                    say(f"{part} could not be measured: {error}")
+    report.figures["skipped"] = skipped
+    report.check("serving: what could not be measured", sorted(skipped), [], "equals")
     _print(report)
     partly = arguments.quick or arguments.only
     return 0 if report.write(ROOT / "build" / "benchmark-serving" if partly else RESULTS) else 1

@@ -43,7 +43,7 @@ def shadows(arena: Arena, rounds: int) -> dict[str, Any]:
     with _workspace(arena) as workspace, arena.running(_US, None) as server:
 
         def rate(share: float) -> float:
-            _set_share(workspace, server, share)
+            _set_share(workspace, share)
             return load(server.port, _US.path, bodies, connections=16, seconds=seconds, core=LOAD_CORE).rate
 
         rate(0)  # warms it
@@ -56,10 +56,10 @@ def shadows(arena: Arena, rounds: int) -> dict[str, Any]:
             say(f"round {number + 1}: a shadow for all, at half the capacity")
             both = {}
             for name, share in (("none", 0.0), ("all", 1.0)):
-                _set_share(workspace, server, share)
+                _set_share(workspace, share)
                 both |= {f"{name}: {key}": value for key, value in _at_rate(arena, server, capacity / 2).items()}
             open_rounds.append(both)
-        _set_share(workspace, server, 0)
+        _set_share(workspace, 0)
     return {
         "capacity requests/s": round(capacity, 1),
         "a tenth: share of throughput kept": _middle(one["a tenth"] / one["none"] for one in shares),
