@@ -30,7 +30,7 @@ from mainspring.stores.tables_delta import DeltaTables
 _LOG = logging.getLogger("mainspring.gateway")
 _STEP = 0.25  # seconds
 _LOOK_AROUND = 5.0  # seconds between two looks for what others left behind
-_NICE = 10
+_NICE = 19  # live requests come first
 
 
 class Drainer:

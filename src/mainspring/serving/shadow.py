@@ -43,6 +43,7 @@ from mainspring.serving.table import Table, Target, read_table
 _LOG = logging.getLogger("mainspring.gateway")
 _BATCH = 256  # rows that go through a model at once
 _READ = 1 << 18  # bytes taken from one worker at a time
+_NICE = 19  # live requests come first
 _TURN = 0.25  # seconds after which it looks around though nothing came
 
 Rows = list[Any]
@@ -290,6 +291,7 @@ def main() -> None:
         line += byte
     orders = msgspec.json.decode(line, type=ShadowOrders)
     log_to(sys.stderr, as_json=orders.json_logs, worker="shadow")
+    os.nice(_NICE)
     threading.current_thread().name = "shadow"
     shadow = Shadow(orders, control)
     try:
