@@ -32,7 +32,7 @@ Row = Mapping[str, object]
 
 # From so many rows on, converting column by column is faster than row by row (measured).
 _COLUMNAR = 16
-_GREATEST = 2**63
+GREATEST_INTEGER = 2**63
 
 
 def codes_of(field: InputField) -> dict[str | None, float]:
@@ -90,7 +90,7 @@ without quotes
         self._ignored = frozenset(ignored).difference(self._names)
         self._width = len(self.inputs)
         self._values = _values_getter(self._names)
-        self._plan = tuple(_plan(field) for field in self.inputs)
+        self._plan = tuple(plan_of(field) for field in self.inputs)
         self._pack = struct.Struct(f"{self._width}d").pack
 
     def rows_to_matrix(self, rows: Sequence[Row]) -> npt.NDArray[np.float64]:
@@ -233,7 +233,7 @@ class _Mismatch(Exception):
 _Plan = tuple[dict[str | None, float] | None, Number, type | None, float, float]
 
 
-def _plan(field: InputField) -> _Plan:
+def plan_of(field: InputField) -> _Plan:
     """How the fast path reads a field: codes of texts, the careful reader, and what it may take as it stands."""
     if field.kind not in NUMERIC_KINDS:
         codes = codes_of(field)
@@ -245,7 +245,7 @@ def _plan(field: InputField) -> _Plan:
     if field.kind is Kind.NUMBER:
         return None, reader, float, -sys.float_info.max, sys.float_info.max
     if field.kind is Kind.INTEGER:
-        return None, reader, int, -_GREATEST, _GREATEST - 1
+        return None, reader, int, -GREATEST_INTEGER, GREATEST_INTEGER - 1
     return None, reader, None, 1.0, 0.0  # an empty range: always the careful reader
 
 
