@@ -38,7 +38,7 @@ GOOD = {
 }
 ENCODER = Encoder(FIELDS, ignored=("order",))
 # The name of a field may hold what no type of msgspec takes as a name.
-NAMED = FIELDS[:-1] + (InputField("note é", Kind.TEXT, vocabulary=("", "hello")),)
+NAMED = (*FIELDS[:-1], InputField("note é", Kind.TEXT, vocabulary=("", "hello")))
 TYPED = TypedRows(NAMED, key="order")
 CAREFUL = Encoder(NAMED, ignored=("order",))
 ROW = {("note é" if name.startswith("note") else name): value for name, value in GOOD.items()}
