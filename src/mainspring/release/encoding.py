@@ -214,7 +214,7 @@ without quotes
             if name not in self._names:
                 raise InvalidInput(
                     f"row {number}: there is no field {_short(name)}",
-                    cure=_instead(str(name), [n for n in self._names if n not in row] or self._names),
+                    cure=self._instead(str(name), row),
                     where={"row": number, "field": str(name)[:100]},
                 )
         for name in self._names:
@@ -224,6 +224,18 @@ without quotes
                     cure="send it, as null if its value is unknown",
                     where={"row": number, "field": name},
                 )
+
+    def _instead(self, name: str, row: Row) -> str:
+        """What to do about a field that is not known: what it may have been meant for is not in the row yet."""
+        from difflib import get_close_matches
+
+        further = sorted(self._ignored)
+        open_names = {known.lower(): known for known in (*further, *self._names) if known not in row}
+        near = get_close_matches(name[:100].lower(), open_names, 1, 0.6)
+        if near:
+            return f"did you mean {open_names[near[0]]!r}?"
+        also = f"; {_listed(further)} may be sent, too" if further else ""
+        return f"leave it out; the fields are {_listed(self._names)}{also}"
 
 
 class _Mismatch(Exception):
@@ -274,15 +286,6 @@ def _refuse(number: int, name: str, refused: RefusedValue) -> NoReturn:
         cure=refused.cure,
         where={"row": number, "field": name},
     ) from None
-
-
-def _instead(name: str, names: Sequence[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name[:100], names, 1, 0.6) or [
-        known for known in names if known.lower() == name.lower()
-    ]
-    return f"did you mean {near[0]!r}?" if near else f"the fields are {_listed(names)}"
 
 
 def _listed(names: Sequence[str]) -> str:
