@@ -140,6 +140,30 @@ def test_an_unknown_field_is_named_with_the_one_that_was_meant() -> None:
     assert caught.value.where == {"row": 0, "field": "agee"}
 
 
+ALL = ", ".join(repr(field.name) for field in FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("dropped", "field", "cure"),
+    [
+        (None, "foo", f"leave it out; the fields are {', '.join(repr(f.name) for f in FIELDS)}; 'shop_id' may be"),
+        (
+            "job",
+            "foo",
+            f"leave it out; the fields are {', '.join(repr(f.name) for f in FIELDS)}; 'shop_id' may be",
+        ),
+        ("job", "JOB", "did you mean 'job'?"),
+        (None, "JOB", "leave it out; "),
+        (None, "Shopid", "did you mean 'shop_id'?"),
+    ],
+)
+def test_the_cure_of_an_unknown_field_lists_all_that_are_taken(dropped: str | None, field: str, cure: str) -> None:
+    row = {name: value for name, value in GOOD.items() if name != dropped} | {field: 1}
+    with pytest.raises(InvalidInput) as caught:
+        Encoder(FIELDS, ["shop_id"]).rows_to_matrix([row])
+    assert caught.value.cure.startswith(cure)
+
+
 def test_an_absent_field_is_named() -> None:
     row = dict(GOOD)
     del row["job"]

@@ -73,7 +73,7 @@ def stored_about(gateway: Running, column: str, values: set[str], model: str = "
     def there() -> bool:
         return values <= set(stored(gateway, model).get_column(column).to_list())
 
-    gateway.wait_until(there, 30)
+    gateway.wait_until(there, 90)
 
 
 def test_a_label_joins_its_prediction_before_and_after_it(fed: Running) -> None:
@@ -217,6 +217,7 @@ def test_kill_nine_loses_no_acknowledged_label_and_stores_none_twice(shop: Shop,
             if status == 200:
                 acknowledged.append(place)
             time.sleep(0.02)
+        stored_about(gateway, "prediction_id", set(acknowledged))
     finally:
         gateway.stop()
     assert len(acknowledged) > 10

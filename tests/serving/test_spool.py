@@ -290,7 +290,8 @@ def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path: Path) -> N
         writer.stdout.close()
         writer.wait()
     payloads, damaged = read_all(tmp_path)
-    assert damaged == 0
+    # A kill may end a write between two pages: then a life leaves a part of one frame, which nobody acknowledged.
+    assert damaged < 4 * (HEAD.size + max(map(len, payloads)))
     found = Counter(int(payload[1:].split(b" ")[0]) for payload in payloads)
     assert not Counter(acknowledged) - found
     assert sum(found.values()) <= len(acknowledged) + 4  # one in each life may have been written and not said

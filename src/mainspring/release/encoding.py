@@ -32,7 +32,7 @@ Row = Mapping[str, object]
 
 # From so many rows on, converting column by column is faster than row by row (measured).
 _COLUMNAR = 16
-_GREATEST = 2**63
+GREATEST_INTEGER = 2**63
 
 
 def codes_of(field: InputField) -> dict[str | None, float]:
@@ -90,7 +90,7 @@ without quotes
         self._ignored = frozenset(ignored).difference(self._names)
         self._width = len(self.inputs)
         self._values = _values_getter(self._names)
-        self._plan = tuple(_plan(field) for field in self.inputs)
+        self._plan = tuple(plan_of(field) for field in self.inputs)
         self._pack = struct.Struct(f"{self._width}d").pack
 
     def rows_to_matrix(self, rows: Sequence[Row]) -> npt.NDArray[np.float64]:
@@ -214,7 +214,7 @@ without quotes
             if name not in self._names:
                 raise InvalidInput(
                     f"row {number}: there is no field {_short(name)}",
-                    cure=_instead(str(name), [n for n in self._names if n not in row] or self._names),
+                    cure=self._instead(str(name), row),
                     where={"row": number, "field": str(name)[:100]},
                 )
         for name in self._names:
@@ -225,6 +225,18 @@ without quotes
                     where={"row": number, "field": name},
                 )
 
+    def _instead(self, name: str, row: Row) -> str:
+        """What to do about a field that is not known: what it may have been meant for is not in the row yet."""
+        from difflib import get_close_matches
+
+        further = sorted(self._ignored)
+        open_names = {known.lower(): known for known in (*further, *self._names) if known not in row}
+        near = get_close_matches(name[:100].lower(), open_names, 1, 0.6)
+        if near:
+            return f"did you mean {open_names[near[0]]!r}?"
+        also = f"; {_listed(further)} may be sent, too" if further else ""
+        return f"leave it out; the fields are {_listed(self._names)}{also}"
+
 
 class _Mismatch(Exception):
     """The fast path met something out of the ordinary."""
@@ -233,7 +245,7 @@ class _Mismatch(Exception):
 _Plan = tuple[dict[str | None, float] | None, Number, type | None, float, float]
 
 
-def _plan(field: InputField) -> _Plan:
+def plan_of(field: InputField) -> _Plan:
     """How the fast path reads a field: codes of texts, the careful reader, and what it may take as it stands."""
     if field.kind not in NUMERIC_KINDS:
         codes = codes_of(field)
@@ -245,7 +257,7 @@ def _plan(field: InputField) -> _Plan:
     if field.kind is Kind.NUMBER:
         return None, reader, float, -sys.float_info.max, sys.float_info.max
     if field.kind is Kind.INTEGER:
-        return None, reader, int, -_GREATEST, _GREATEST - 1
+        return None, reader, int, -GREATEST_INTEGER, GREATEST_INTEGER - 1
     return None, reader, None, 1.0, 0.0  # an empty range: always the careful reader
 
 
@@ -274,15 +286,6 @@ def _refuse(number: int, name: str, refused: RefusedValue) -> NoReturn:
         cure=refused.cure,
         where={"row": number, "field": name},
     ) from None
-
-
-def _instead(name: str, names: Sequence[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name[:100], names, 1, 0.6) or [
-        known for known in names if known.lower() == name.lower()
-    ]
-    return f"did you mean {near[0]!r}?" if near else f"the fields are {_listed(names)}"
 
 
 def _listed(names: Sequence[str]) -> str:
