@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mainspring.errors import ReleaseError, Unavailable
+from mainspring.release.encoding_typed import TypedRows
 
 Rows = Sequence[Mapping[str, object]]
 Outputs = list[list[float]]
@@ -48,6 +49,7 @@ class CompiledBatcher:
 
     Attributes:
         encode, predict, batched: as given, for those who batch by themselves.
+        typed: reads plain bodies into the matrix at once; `None` where each has to be read with care.
     """
 
     def __init__(
@@ -58,7 +60,9 @@ class CompiledBatcher:
         alone: Callable[[], bool],
         threads: Executor,
         batched: Callable[[float], object],
+        typed: TypedRows | None = None,
     ) -> None:
+        self.typed = typed
         self.encode = encode
         self.predict = model.predict_matrix
         self._alone = alone

@@ -74,6 +74,7 @@ class DirectCall:
         "began",
         "body",
         "connection",
+        "count",
         "disconnected",
         "fields",
         "grant",
@@ -95,7 +96,8 @@ class DirectCall:
     body: bytes | bytearray
     id: str
     trace: Trace | None
-    rows: list[Any]
+    count: int
+    rows: list[Any] | None
     matrix: Matrix
     began: float
     http_version: str
@@ -209,11 +211,8 @@ class DirectPath:
         if not isinstance(batcher, CompiledBatcher) or len(call.body) > self._max_body:
             return False
         body = call.body = bytes(call.body)
-        rows = call.rows = rows_of(decode_json(body))
-        if not 0 < len(rows) <= self._max_rows:
+        if not (self._read_plain(call, body, batcher) or self._read(call, body, batcher)):
             return False
-        call.began = perf_counter()
-        call.matrix = batcher.encode(rows)
         call.id = request_id_of(call.fields, self._clock)
         call.trace = read_trace(call.headers) if b"traceparent" in call.fields else None
         # Last, so that what the application refuses is counted by it alone.
@@ -231,14 +230,36 @@ class DirectPath:
         meters.taken()
         return True
 
+    def _read_plain(self, call: DirectCall, body: bytes, batcher: CompiledBatcher) -> bool:
+        """Read the body in one go, if it is plain."""
+        typed = batcher.typed
+        rows = None if typed is None else typed.decode(body)
+        if typed is None or not rows or len(rows) > self._max_rows:
+            return False
+        call.began = perf_counter()
+        matrix = typed.matrix(rows)
+        if matrix is None:
+            return False
+        call.count, call.rows, call.matrix = len(rows), None, matrix
+        return True
+
+    def _read(self, call: DirectCall, body: bytes, batcher: CompiledBatcher) -> bool:
+        """Read the body as the application does. Raises where that would refuse it."""
+        rows = rows_of(decode_json(body))
+        if not 0 < len(rows) <= self._max_rows:
+            return False
+        call.began = perf_counter()
+        call.count, call.rows, call.matrix = len(rows), rows, batcher.encode(rows)
+        return True
+
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, {}
         for release, calls in waiting.items():
             start = 0
             while start < len(calls):
                 end, rows = start, 0
-                while end < len(calls) and (end == start or rows + len(calls[end].rows) <= LARGE):
-                    rows += len(calls[end].rows)
+                while end < len(calls) and (end == start or rows + calls[end].count <= LARGE):
+                    rows += calls[end].count
                     end += 1
                 self._run(release, calls[start:end])
                 start = end
@@ -265,7 +286,7 @@ class DirectPath:
         answered = perf_counter()
         parts, place = [], 0
         for call in calls:
-            end = place + len(call.rows)
+            end = place + call.count
             parts.append(outputs[place:end])
             place = end
         self._journal.predicted_together(

@@ -73,10 +73,14 @@ def open_journal(
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What the champion answered, for the log; as the arguments of `Journal.predicted`."""
+    """What a release answered, for the log; as the arguments of `Journal.predicted`.
+
+    Attributes:
+        rows: `None` where the body is known to hold nothing but the release's own fields, none of them personal.
+    """
 
     request_id: str
-    rows: Rows
+    rows: Rows | None
     outputs: Sequence[Sequence[float]]
     seconds: float
     body: bytes | None
@@ -107,11 +111,14 @@ class _Known:
 
     def frame(self, at: int, answer: Answered, role: Role, arm: str) -> bytes:
         """What the spool holds of an answer given at this time (microseconds since the epoch)."""
-        body = answer.body
-        if not self.plain or not self.only_own(answer.rows):
-            body = _encoded(self.mask(answer.rows))
+        body, rows = answer.body, answer.rows
+        if rows is None:
+            if body is None or not self.plain:  # nothing is kept unseen that may be personal
+                raise ValueError("the rows are missing")
+        elif not self.plain or not self.only_own(rows):
+            body = _encoded(self.mask(rows))
         elif body is None:
-            body = _encoded(answer.rows)
+            body = _encoded(rows)
         latency = int(answer.seconds * 1e6)
         return prediction_frame(at, self.ref, answer.request_id, role, arm, latency, answer.outputs, body)
 
