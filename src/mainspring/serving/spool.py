@@ -134,7 +134,7 @@ class Spool:
         """
         if self.strict:
             return False
-        parts = []
+        parts: list[bytes] = []
         for payload in payloads:
             length = len(payload)
             if length > LARGEST:
