@@ -118,7 +118,7 @@ def _runtime(folder: Path, manifest: Manifest) -> Runtime:
         from mainspring.release.runtimes.onnx import OnnxRuntime
 
         (model,) = manifest.runtime.files
-        return OnnxRuntime(read_verified(folder, manifest, model), manifest.inputs)
+        return OnnxRuntime(read_verified(folder, manifest, model), manifest.inputs, ignored=manifest.ignored)
     from mainspring.release.runtimes.native import NativeRuntime
 
     return NativeRuntime(folder, manifest)
