@@ -121,6 +121,7 @@ class Worker:
             max_waiting=orders.max_waiting,
             rates=Rates(orders.rates, most) if (most := orders.max_requests_per_second) else None,
             log=AnswerLog(orders.access_log) if orders.access_log else None,
+            is_routed=plane.is_routed,
         )
         self._tls = _tls(orders)
         self._server = GatewayServer(
