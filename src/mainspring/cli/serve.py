@@ -1,6 +1,6 @@
 """`mainspring serve`: the gateway."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -51,11 +51,10 @@ def serve(
         def announce(address: str) -> None:
             models = [route.model for route in workspace.records.routes().routes]
             session.output.document({"address": address, "workers": settings.workers, "models": models})
-            session.output.line(f"Serving {', '.join(models) or 'nothing yet'} on {address}; end with Ctrl-C.")
-            for model in models:
-                session.output.line(
-                    f"  curl {address}/predict/{model} -d '{{…}}'    what it takes: {address}/openapi.json"
-                )
+            keys, now = workspace.records.api_keys(), workspace.clock.now()
+            live = settings.token is not None or any(key.state(now) == "live" for key in keys)
+            for line in greeting(address, models, keyed=live or bool(keys), open_to_none=bool(keys) and not live):
+                session.output.line(line)
             sys.stdout.flush()
 
         run_gateway(
@@ -71,6 +70,31 @@ def serve(
             workspace.clock,
             announce=announce,
         )
+
+
+def greeting(address: str, models: Sequence[str], *, keyed: bool, open_to_none: bool) -> list[str]:
+    """What is said when the gateway listens: how to ask it.
+
+    Args:
+        keyed: requests need a key.
+        open_to_none: and no key is live.
+
+    Examples:
+        >>> for line in greeting("http://0.0.0.0:8000", ["shop"], keyed=True, open_to_none=False):
+        ...     print(line)
+        Serving shop on http://0.0.0.0:8000; end with Ctrl-C.
+          curl http://localhost:8000/predict/shop -H 'Authorization: Bearer KEY' -d '{…}'
+          what it takes: http://localhost:8000/openapi.json
+    """
+    # What listens on every address is asked by a name.
+    near = address.replace("//0.0.0.0:", "//localhost:").replace("//[::]:", "//localhost:")
+    header = " -H 'Authorization: Bearer KEY'" if keyed else ""
+    lines = [f"Serving {', '.join(models) or 'nothing yet'} on {address}; end with Ctrl-C."]
+    lines += [f"  curl {near}/predict/{model}{header} -d '{{…}}'" for model in models]
+    lines.append(f"  what it takes: {near}/openapi.json")
+    if open_to_none:
+        lines.append("No key is live, so nobody gets in; make one: mainspring keys create NAME --role predict")
+    return lines
 
 
 @contextmanager
