@@ -37,7 +37,7 @@ def adopt(
         str | None, typer.Option(metavar="CLASS", help="The positive class; else the second of two.")
     ] = None,
     schema: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A schema.toml that says how the columns are read.")
+        Path | None, typer.Option(metavar="FILE", help="A schema.toml that says how every column is read.")
     ] = None,
     tracking: Annotated[
         str | None,
