@@ -85,6 +85,7 @@ def test_wrong_use(keys, arguments: list[str], said: str) -> None:
     code, document, _ = keys(*arguments)
     assert code == 2
     assert said in document["message"]
+    assert not {"\t", "\n"} & set(document["message"])
     assert keys("list")[1]["keys"] == []
 
 

@@ -183,6 +183,7 @@ def test_predict_answers_as_score_does(inside, capfd, tmp_path):
         (["show", "0123abcd-12"], 2, ["no release, no run and no snapshot"]),
         (["promote", "shop@7"], 1, ["shop@7"]),
         (["compare", "shop@1", "shop@8"], 1, ["shop@8"]),
+        (["compare", "shop", "shop@2"], 2, ["shop@2 would be compared with itself"]),
         (["reproduce", "shop@8"], 1, ["shop@8"]),
     ],
 )

@@ -138,7 +138,7 @@ def _tell(session: Session, adopted: "Adoption", *, trust: bool, promoted: bool)
     if promoted:
         output.line(f"{manifest.ref} is the champion.")
     else:
-        output.line(f"It answers nobody until then: mainspring promote {manifest.ref}")
+        output.line(f"It answers nobody before it is promoted: mainspring promote {manifest.ref}")
 
 
 def _what(output: object) -> str:

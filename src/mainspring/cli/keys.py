@@ -15,7 +15,12 @@ app = typer.Typer(
 def create(
     session: Session,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whose or what the key is for.")],
-    role: Annotated[list[Role], typer.Option("--role", help="What it allows; may be given more than once.")],
+    role: Annotated[
+        list[Role],
+        typer.Option(
+            "--role", metavar="ROLE", help=f"What it allows: {', '.join(Role)}; may be given more than once."
+        ),
+    ],
     expires: Annotated[
         str | None, typer.Option(metavar="DURATION", help="When it ends, e.g. 90d; never where not given.")
     ] = None,

@@ -116,7 +116,9 @@ def _wrong_usage(output: Output, error: Any) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stdout.write(str(error.format_message()) + "\n")
         return UsageError.exit_code
-    return output.error(UsageError(str(error.format_message()).rstrip("."), cure=f"see {path} --help"))
+    return output.error(
+        UsageError(" ".join(str(error.format_message()).split()).rstrip(".,"), cure=f"see {path} --help")
+    )
 
 
 def main() -> NoReturn:

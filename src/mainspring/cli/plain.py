@@ -105,3 +105,13 @@ def percent(part: int, whole: int) -> str:
     if text == "100.0%" and part < whole:
         return ">99.9%"
     return "<0.1%" if text == "0.0%" and part else text
+
+
+def counted(count: int, thing: str) -> str:
+    """How many there are of a thing.
+
+    Examples:
+        >>> counted(1, "worker"), counted(1_200, "trial")
+        ('1 worker', '1,200 trials')
+    """
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

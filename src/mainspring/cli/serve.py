@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 def serve(
     session: Session,
-    host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="The address to listen on.")] = None,
+    host: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="The address to listen on [127.0.0.1].")
+    ] = None,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65_535, metavar="N", help="The port; 0 takes a free one.")
+        int | None, typer.Option(min=0, max=65_535, metavar="N", help="The port; 0 takes a free one [8000].")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=256, metavar="N", help="How many processes answer.")
+        int | None, typer.Option(min=1, max=256, metavar="N", help="How many processes answer [1].")
     ] = None,
     release: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A release folder to serve, without a project.")
@@ -32,7 +34,8 @@ def serve(
 ) -> None:
     """Answer requests by the champions.
 
-    Until Ctrl-C; a new champion is taken over without dropping a request.
+    Until Ctrl-C; a new champion is taken over without dropping a request. What is not given here is taken from
+    mainspring.toml, section [gateway].
     """
     import sys
 

@@ -1,5 +1,6 @@
 """`mainspring status`: what answers, what runs, and what happened last."""
 
+from datetime import datetime
 from typing import Any
 
 from mainspring.cli.session import Session
@@ -7,7 +8,7 @@ from mainspring.cli.session import Session
 
 def status(session: Session) -> None:
     """Show what answers, what runs, what happened last."""
-    from mainspring.cli.plain import percent, when
+    from mainspring.cli.plain import counted, percent, when
     from mainspring.loop.status import status as status_of
 
     output = session.output
@@ -63,7 +64,7 @@ def status(session: Session) -> None:
                     r["model"],
                     "under way or killed" if r["resumable"] else r["state"],
                     r["stage"],
-                    r["started_at"],
+                    when(datetime.fromisoformat(r["started_at"])),
                 ]
                 for r in found["runs"]
             ],
@@ -72,7 +73,7 @@ def status(session: Session) -> None:
     if found["workers"]:
         behind = [w for w, generation in found["workers"].items() if generation < found["generation"]]
         output.line(
-            f"Gateway: {len(found['workers'])} live workers, "
+            f"Gateway: {counted(len(found['workers']), 'live worker')}, "
             + (f"{len(behind)} behind the present routes" if behind else "all by the present routes")
         )
     else:
