@@ -93,8 +93,35 @@ def test_releases_and_predictions_are_frames(project):
         assert shop.predictions(until=at).height == shop.predictions(role="shadow").height == 0
 
 
+@pytest.mark.parametrize(
+    ("verb", "arguments", "named", "kind", "message"),
+    [
+        ("predictions", ("shpo",), {}, UnknownRelease, "no model 'shpo'; did you mean 'shop'"),
+        ("predictions", ("other",), {}, UnknownRelease, "no model 'other'; there is shop"),
+        ("predictions", ("shop@1",), {}, UsageError, "release=…"),
+        ("predictions", ("../x",), {}, UsageError, "names no release"),
+        ("predictions", (3,), {}, UsageError, "the model is of type int"),
+        ("predictions", (), {"release": 9}, UnknownRelease, "no release shop@9; there is shop@1"),
+        ("predictions", (), {"release": "1"}, UsageError, "release is the text '1', not a number"),
+        ("predictions", (), {"role": "canry"}, UsageError, "did you mean 'canary'"),
+        ("predictions", (), {"role": 7}, UsageError, "give one of champion, canary"),
+        ("predictions", (), {"since": "yesterday"}, UsageError, "since is the text 'yesterday', not a datetime"),
+        ("releases", ("shopp",), {}, UnknownRelease, "did you mean 'shop'"),
+        ("predict", ("shop", ROWS), {}, UsageError, r"give the frame first: predict\(frame, 'shop'\)"),
+        ("predict", (ROWS.rows(named=True),), {}, UsageError, r"polars.DataFrame\(rows\)"),
+        ("predict", (ROWS.row(0, named=True), "shop"), {}, UsageError, r"polars.DataFrame\(\[row\]\)"),
+        ("predict", (ROWS.lazy(),), {}, UsageError, "collect"),
+        ("predict", (None,), {}, UsageError, "of type NoneType"),
+        ("predict", (ROWS, ROWS), {}, UsageError, "the model is of type DataFrame"),
+    ],
+)
+def test_wrong_arguments_are_named(project, verb, arguments, named, kind, message):
+    with mainspring.connect(project) as shop, pytest.raises(kind, match=message):
+        getattr(shop, verb)(*arguments, **named)
+
+
 def test_no_project_is_said(tmp_path):
-    with pytest.raises(ProjectError):
+    with pytest.raises(ProjectError, match=r"no project in .*; give its folder: mainspring.connect\(FOLDER\)"):
         mainspring.connect(tmp_path)
 
 

@@ -135,6 +135,7 @@ def test_functions_and_classes_of_the_user_are_pickled_by_value(tmp_path):
         ("a = 1\n  b = 2\n", ["model.py, line 2", "unexpected indent"]),
         ("a = 1\nb = a / 0\n", ["model.py, line 2 raised ZeroDivisionError", "b = a / 0"]),
         ("import no_such_thing_at_all\n", ["line 1", "ModuleNotFoundError", "install the package"]),
+        (GOOD.replace('target="y"', 'target="y", hold_out=0.2'), ["hold_out", "did you mean holdout=?"]),
         ("import sys\nsys.exit(3)\n", ["line 2 raised SystemExit"]),
         ("x = 1\n", ["declares no Model", "model = Model("]),
         (GOOD + 'other = Model("second", source=Source("a"), target="b")\n', ["2 models", "demo", "second"]),

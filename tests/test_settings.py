@@ -55,6 +55,8 @@ def test_a_wrong_variable_is_named(tmp_path, entry):
     [
         ("[gateway]\nprot = 1\n", ["gateway.prot", "did you mean gateway.port"]),
         ("port = 1\n", ["unknown entry port", "did you mean gateway.port"]),
+        ("[log]\nprot = 1\n", ["log.prot", "did you mean gateway.port"]),
+        ("[log]\nzzz = 1\n", ["log.zzz", "use one of: log.commit_every, "]),
         ("[gatway]\nport = 1\n", ["unknown entry gatway", "did you mean gateway"]),
         ("gateway = 3\n", ["gateway = 3 is a section"]),
         ("[gateway]\nport = 70000\n", ["gateway.port = 70000", "0 to 65535"]),

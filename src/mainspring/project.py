@@ -9,9 +9,12 @@ folder first, also later, when a candidate runs.
 import ast
 import builtins
 import contextlib
+import dataclasses
+import difflib
 import importlib
 import importlib.util
 import itertools
+import re
 import sys
 import traceback
 import types
@@ -20,8 +23,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mainspring.domain.gate import Gate
 from mainspring.domain.ids import digest_bytes, digest_json
 from mainspring.domain.model import Model
+from mainspring.domain.rollout import Canary, Rollout
+from mainspring.domain.source import Source
 from mainspring.errors import MainspringError, ModelFileError, ProjectError
 from mainspring.settings import FILE_NAME, Settings, load_settings
 
@@ -286,6 +292,8 @@ class _UserCode:
         cure = "mend that line"
         if isinstance(error, ModuleNotFoundError):
             cure = f"install the package that has {error.name!r}, or correct the name"
+        elif isinstance(error, TypeError):
+            cure = _argument_instead(str(error)) or cure
         return ModelFileError(f"{place} raised {kind}: {error}{shown}", cure=cure, where=where)
 
     def _explain_syntax(self, error: SyntaxError) -> ModelFileError:
@@ -305,6 +313,17 @@ class _UserCode:
 
     def _relative(self, filename: str) -> str:
         return Path(filename).relative_to(self._root).as_posix()
+
+
+def _argument_instead(problem: str) -> str:
+    """The argument of a declaration that was meant by one that it does not have; else nothing."""
+    found = re.match(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", problem)
+    kind = {one.__name__: one for one in (Canary, Gate, Model, Rollout, Source)}.get(found[1]) if found else None
+    if found is None or kind is None:
+        return ""
+    names = [field.name for field in dataclasses.fields(kind) if field.init]
+    near = difflib.get_close_matches(found[2], names, 1)
+    return f"did you mean {near[0]}=?" if near else f"it takes {', '.join(names)}"
 
 
 def _imported_names(content: bytes, place: str) -> Iterator[str]:

@@ -282,10 +282,15 @@ def _wrong(name: str, value: Any, why: str, place: str = FILE_NAME) -> SettingsE
 
 
 def _unknown(key: str, known: list[str]) -> SettingsError:
+    known = [path for path in known if "." in path or "." not in key]  # not the section that it stands in
     near = difflib.get_close_matches(key, known, 1, 0.6)
     if not near:  # `port` at the top level, say, belongs into a section
         near = [path for path in known if path.rpartition(".")[2] == key.rpartition(".")[2]][:1]
-    cure = f"did you mean {near[0]}?" if near else f"use one of: {', '.join(sorted(p for p in known if p))}"
+    if not near:
+        leaves = {path.rpartition(".")[2]: path for path in known}
+        near = [leaves[leaf] for leaf in difflib.get_close_matches(key.rpartition(".")[2], leaves, 1)]
+    section = [path for path in known if path.startswith(key.rpartition(".")[0] + ".")]
+    cure = f"did you mean {near[0]}?" if near else f"use one of: {', '.join(sorted(section or known))}"
     return SettingsError(
         f"{FILE_NAME} has the unknown entry {key}", cure=cure, where={"file": FILE_NAME, "key": key}
     )

@@ -13,7 +13,7 @@ import pytest
 from mainspring.batch.scoring import ScoreResult
 from mainspring.batch.table import score_table
 from mainspring.domain.release import ReleaseRef
-from mainspring.errors import SourceNotFound, StoreError, UsageError, ValueParseError
+from mainspring.errors import SourceFormatError, SourceNotFound, StoreError, UsageError, ValueParseError
 from mainspring.project import open_project
 from mainspring.testing.shop import write_rows
 from mainspring.workspace import Workspace
@@ -142,6 +142,12 @@ def test_a_bad_row_is_named_and_leaves_no_output(released_shop: Path, score: Sco
     with pytest.raises(ValueParseError, match=r"bad\.csv.*900") as raised:
         score("bad.csv", "out.parquet")
     assert raised.value.where["column"] == "spend"
+    assert "sealed with the release" in raised.value.cure
+    assert "schema.toml" not in raised.value.cure
+    Path("less.csv").write_text(Path("rows.csv").read_text().replace("spend", "spent", 1))
+    with pytest.raises(SourceFormatError, match="no column 'spend'") as raised_too:
+        score("less.csv", "out.parquet")
+    assert raised_too.value.cure == "rename 'spent': the release takes it"
     assert not Path("out.parquet").exists()
 
 

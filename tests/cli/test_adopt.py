@@ -313,6 +313,16 @@ def test_metrics_are_those_of_the_sample_and_only_where_the_truth_is(shop: Shop,
     assert "Not known" in Path(plain["folder"], "MODEL_CARD.md").read_text()
 
 
+def test_a_truth_in_yes_and_no_is_read_in_the_models_own_words(shop: Shop, tmp_path: Path) -> None:
+    joblib.dump(
+        make_pipeline(StandardScaler(), LogisticRegression()).fit(X[NUMBERS], PEOPLE["member"]),
+        tmp_path / "member.joblib",
+    )
+    found = shop.adopt(tmp_path / "member.joblib", "member", "--trust", "--target", "member")
+    assert found["output"]["classes"] == ["no", "yes"]
+    assert 0.4 < found["metrics"]["accuracy"] < 0.7
+
+
 def test_reproduce_says_that_there_is_nothing_to_fit_again(shop: Shop, adopted: Any) -> None:
     refused = shop.call("reproduce", "joblib@1", code=1)
     assert refused["error"] == "NotReproduced"
@@ -465,6 +475,18 @@ def test_samples_that_do_not_fit(shop: Shop, tmp_path: Path) -> None:
         refused = shop.adopt(*base, "--trust", *more, code=code, data=data)
         assert words in refused["message"], refused
         assert refused["cure"]
+    schema = tmp_path / "schema.toml"
+    schema.write_text('[columns.outcome]\nkind = "category"\n')
+    refused = shop.adopt(*base, "--trust", "--schema", schema, code=1)
+    assert "describes 0 of the model's 4 columns" in refused["message"]
+    kinds = {"age": "integer", "income": "number", "town": "category", "member": "boolean"}
+    schema.write_text("".join(f'[columns.{name}]\nkind = "{kind}"\n' for name, kind in kinds.items()))
+    with schema.open("a") as file:
+        file.write('true = ["yes"]\nfalse = ["no"]\n')
+    known_words = make_column_transformer((OneHotEncoder(), ["town", "member"]))  # refuses others
+    joblib.dump(make_pipeline(known_words, LogisticRegression()).fit(X, Y), tmp_path / "words.joblib")
+    refused = shop.adopt(tmp_path / "words.joblib", "bad", "--trust", "--schema", schema, code=1)
+    assert "words are read as booleans in 'member'" in refused["cure"]
     assert shop.adopt(*base, "--trust", code=1, data=tmp_path / "none.csv")["error"] == "SourceNotFound"
     assert shop.adopt(tmp_path / "m.joblib", "Bad Name", "--trust", code=2)["error"] == "UsageError"
     assert shop.adopt(tmp_path / "m.joblib", "bad@3", "--trust", code=2)["error"] == "UsageError"

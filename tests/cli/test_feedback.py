@@ -191,7 +191,7 @@ def test_status_shows_how_many_predictions_have_a_label(folder, capfd):
     loaded(capfd, "a.csv")
     assert call(["status", "--json"], {}) == 0
     (labels,) = json.loads(capfd.readouterr().out)["labels"]
-    assert (labels["model"], labels["predictions"], labels["labelled"]) == ("shop", 3, 1)
+    assert (labels["model"], labels["predictions"], labels["labelled"], labels["early"]) == ("shop", 3, 1, 0)
     assert labels["delay_median"] == labels["delay_90"] >= 3600
     assert call(["status"], {}) == 0
     assert "1 (33.3%)" in capfd.readouterr().out

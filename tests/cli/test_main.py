@@ -142,7 +142,7 @@ def test_a_new_project_has_nothing_to_show_and_says_what_to_do(project, capfd):
     assert json.loads(capfd.readouterr().out) == []
     assert call(["show", "adult@3", "--json"], {}) == 1
     assert json.loads(capfd.readouterr().out)["error"] == "UnknownRelease"
-    assert call(["show", "abcdef"], {}) == 1
+    assert call(["show", "abcdef"], {}) == 2
     assert call(["show", "no such thing"], {}) == 2
 
 

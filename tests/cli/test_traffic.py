@@ -53,7 +53,7 @@ def test_rules_are_set_shown_and_taken_back(traffic: Any) -> None:
     change = traffic.records.audit()[0]
     assert (change["actor"], change["reason"], change["alias"]) == ("ana", "try", "traffic")
     shown = traffic("adclick", as_json=False)[1]
-    for words in ("arm blue", "adclick@3", "0.25"):
+    for words in ("arm blue", "adclick@3", "25%"):
         assert words in shown
     assert traffic("adclick")[1]["canary"] == {"number": 2, "share": 0.1}
     assert "answers everything" in traffic("adclick", "--clear", as_json=False)[1]
@@ -66,7 +66,7 @@ def test_a_gateway_that_does_not_follow_is_told_of(traffic: Any) -> None:
     assert code == 0
     assert "Not every gateway worker follows it" in said
     traffic.records.heartbeat("w", "g", 99, ttl=60, behind={"other": 1})
-    assert "All 1 gateway workers follow it" in traffic("adclick", "--canary", "2=6%", as_json=False)[1]
+    assert "Every gateway worker (1) follows it" in traffic("adclick", "--canary", "2=6%", as_json=False)[1]
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,7 @@ def test_a_gateway_that_does_not_follow_is_told_of(traffic: Any) -> None:
         (["adclick", "--canary", "1=10%"], "adclick@1 is the champion"),
         (["adclick", "--canary", "2=110%"], "no share of traffic"),
         (["adclick", "--canary", "2=0%"], "no share of traffic"),
+        (["adclick", "--canary", "other@2=10%"], "cannot be read"),
         (["adclick", "--canary", "2"], "write it as 7=25%"),
         (["adclick", "--canary", "blue:2=10%"], "write it as 7=25%"),
         (["adclick", "--arm", "3=10%"], "write it as blue:7=25%"),

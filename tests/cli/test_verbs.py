@@ -99,6 +99,8 @@ def test_runs_and_status_show_what_happened(inside, capfd):
     assert "shop@2" in text
     assert "none is running" in text
     assert runs[1]["id"] in said(capfd, "show", runs[1]["id"])
+    assert document(capfd, "show", runs[1]["id"][:-4])["id"] == runs[1]["id"]
+    assert "begin with" in document(capfd, "show", runs[1]["id"][:6], code=2)["message"]
 
 
 def test_show_a_release_tells_everything_about_it(inside, capfd):
@@ -130,6 +132,8 @@ def test_predict_answers_as_score_does(inside, capfd, tmp_path):
     given = [json.dumps(row) for row in rows.select("age", "town").head(3).to_dicts()]
     answers = document(capfd, "predict", "shop", *(part for row in given for part in ("--row", row)))
     assert answers["release"] == "shop@2"
+    keyed = [json.dumps({"id": "web-1", **json.loads(row)}) for row in given]
+    assert document(capfd, "predict", "shop", *(part for row in keyed for part in ("--row", row))) == answers
     rows.select("age", "town").write_ndjson(tmp_path / "rows.jsonl")
     by_file = document(capfd, "predict", "shop@2", "--input", str(tmp_path / "rows.jsonl"))
     assert by_file["predictions"][:3] == answers["predictions"]
@@ -176,8 +180,10 @@ def test_predict_answers_as_score_does(inside, capfd, tmp_path):
         (["score", "shop", "--input", "gone.csv", "--output", "o.csv"], 1, ["gone.csv"]),
         (["score", "shop", "--input", "rows.csv", "--output", "o.txt"], 2, ["o.txt", ".parquet"]),
         (["show", "shop@x"], 2, ["shop@x"]),
+        (["show", "0123abcd-12"], 2, ["no release, no run and no snapshot"]),
         (["promote", "shop@7"], 1, ["shop@7"]),
         (["compare", "shop@1", "shop@8"], 1, ["shop@8"]),
+        (["compare", "shop", "shop@2"], 2, ["shop@2 would be compared with itself"]),
         (["reproduce", "shop@8"], 1, ["shop@8"]),
     ],
 )

@@ -51,7 +51,7 @@ def labelled(tables: DeltaTables, age: int, after: float) -> None:
 
 def test_a_model_without_predictions_has_no_share(tables):
     found = coverage(tables, "shop", now=NOW, window=WEEK)
-    assert found == Coverage(0, 0, None, None)
+    assert found == Coverage(0, 0, 0, None, None)
     assert found.share is None
 
 
@@ -76,3 +76,12 @@ def test_labels_that_are_not_received_yet_do_not_count(tables):
     answered(tables, 1)
     labelled(tables, 1, 2)
     assert coverage(tables, "shop", now=NOW, window=WEEK).labelled == 0
+
+
+def test_a_label_that_came_before_the_answer_took_no_time(tables):
+    answered(tables, 10, 20, 30)
+    for age, after in ((10, -1), (20, -2), (30, 4)):
+        labelled(tables, age, after)
+    found = coverage(tables, "shop", now=NOW, window=WEEK)
+    assert (found.labelled, found.early) == (3, 2)
+    assert (found.delay_median, found.delay_90) == (0.0, 4 * 3600.0)

@@ -328,6 +328,7 @@ def test_named_columns_must_be_there_and_make_sense(file: Path) -> None:
     root = table(file, "when,size,label", *(f"x{n % 3},{n},{n % 2}" for n in range(40)))
     for options, told in (
         ({"key": "sise"}, "no column 'sise' for the key; did you mean 'size'"),
+        ({"key": "label"}, "'label' is no key: of 40 rows 38 repeat a value; name the column that names each row"),
         ({"time": "wen"}, "no column 'wen' for the time; did you mean 'when'"),
         ({"time": "when"}, "'when' holds no times, e.g. 'x0'"),
     ):

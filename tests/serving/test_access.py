@@ -147,6 +147,16 @@ def test_with_a_token_only_health_is_open(shop: Shop) -> None:
             assert (status, headers["www-authenticate"]) == (401, "Bearer")
         status, headers, _ = running.request("POST", "/predict/adult", ROW, {"Authorization": "Bearer nonsense"})
         assert (status, headers["www-authenticate"]) == (401, 'Bearer error="invalid_token"')
+        for given, said in (
+            ({}, "carries no key"),
+            ({"Authorization": TOKEN}, "no bearer key"),
+            ({"Authorization": f"Basic {TOKEN}"}, "no bearer key"),
+            ({"Authorization": "Bearer nonsense"}, "no valid key"),
+        ):
+            answer = running.request("POST", "/predict/adult", ROW, given)[2]
+            assert said in answer["message"]
+            assert answer["cure"].endswith("mainspring keys create NAME --role predict")
+            assert TOKEN not in str(answer)
         bearer = {"Authorization": f"Bearer {TOKEN}"}
         assert running.request("POST", "/predict/adult", ROW, bearer)[0] == 200
         assert running.request("GET", "/healthz")[0] == 200
@@ -206,7 +216,7 @@ def test_roles_over_http(shop: Shop) -> None:
         assert running.stop() == 0
     log = running.log.read_text()
     for secret in secrets.values():
-        assert secret.rpartition("_")[2] not in stored + log
+        assert secret.split("_", 2)[2] not in stored + log
 
 
 def test_loopback_is_open_until_there_is_a_key_and_never_again(shop: Shop) -> None:

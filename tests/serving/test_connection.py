@@ -208,6 +208,7 @@ def test_methods_that_a_path_does_not_take_are_405(gateway: Running) -> None:
         status, headers, answer = gateway.request(method, "/predict/adult")
         assert (status, headers["allow"]) == (405, "POST")
         assert answer["error"] == "RequestRefused"
+        assert answer["cure"] == "send it as POST"
     status, headers, _ = gateway.request("HEAD", "/healthz")
     assert status == 200
 

@@ -53,6 +53,10 @@ def test_over_http(gateway: Running) -> None:
         for s in ("read", "predict", "log", "encode")
     }
     assert counts == {1}
+    requests = 'mainspring_requests_total{model="%s",release="",status="%d"}'
+    assert value(text, requests % ("adult", 422)) == 3
+    assert value(text, requests % ("adult", 404)) == 1, "the release that is not there is of a model that is"
+    assert value(text, requests % ("", 404)) == 2
     assert "nosuch" not in text
     assert "adult@999" not in text
     assert "aaaa" not in text

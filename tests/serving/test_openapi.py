@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from mainspring.release.opening import read_manifest
+from mainspring.release.signed_manifest import read_manifest
 from mainspring.release.signing import trusted_keys
 from mainspring.serving.health import Health
 from mainspring.serving.openapi import OpenApi, describe

@@ -107,6 +107,8 @@ def test_rows_without_a_key_are_told_by_their_content() -> None:
 def test_two_rows_that_fall_on_one_side_are_refused() -> None:
     with pytest.raises(DataError, match="leaves one side empty"):
         assign_holdout(pl.DataFrame({"k": ["a", "a"]}), share=0.5, key="k")
+    with pytest.raises(DataError, match=r"name another key in model.*: 'k' has 1 different"):
+        assign_holdout(pl.DataFrame({"k": ["a"] * 4}), share=0.5, key="k")
 
 
 def test_a_million_rows_take_a_moment() -> None:

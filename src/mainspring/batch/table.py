@@ -54,7 +54,7 @@ def score_table(
     if key is None:
         schema = Schema(tuple(column for column in schema if column.name != manifest.key))
     job = ScoreJob(
-        batches=lambda: read_batches(source, schema, root, batch_rows=batch_rows, environ=environ),
+        batches=lambda: read_batches(source, schema, root, batch_rows=batch_rows, environ=environ, sealed=True),
         identity={"files": _identity(source, root), "rows": batch_rows},
         output=output,
         keep=tuple(names) if keep_columns else (),

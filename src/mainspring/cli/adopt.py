@@ -37,7 +37,7 @@ def adopt(
         str | None, typer.Option(metavar="CLASS", help="The positive class; else the second of two.")
     ] = None,
     schema: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A schema.toml that says how the columns are read.")
+        Path | None, typer.Option(metavar="FILE", help="A schema.toml that says how every column is read.")
     ] = None,
     tracking: Annotated[
         str | None,
@@ -138,7 +138,7 @@ def _tell(session: Session, adopted: "Adoption", *, trust: bool, promoted: bool)
     if promoted:
         output.line(f"{manifest.ref} is the champion.")
     else:
-        output.line(f"It answers nobody until then: mainspring promote {manifest.ref}")
+        output.line(f"It answers nobody before it is promoted: mainspring promote {manifest.ref}")
 
 
 def _what(output: object) -> str:

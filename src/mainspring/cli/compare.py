@@ -1,6 +1,7 @@
 """`mainspring compare`: two releases side by side, on the same rows."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -13,7 +14,6 @@ def compare(
     b: Annotated[str, typer.Argument(metavar="B", help="The release that may be better.")],
 ) -> None:
     """Compare two releases on rows that neither has seen."""
-    from mainspring.cli.plain import one_line
     from mainspring.cli.views import interval
     from mainspring.domain.release import ReleaseRef
     from mainspring.loop.comparison import compare as compare_releases
@@ -46,7 +46,17 @@ def compare(
     if pairs:
         output.table(
             ["what differs", found.a, found.b],
-            [[name, one_line(str(one), 200), one_line(str(other), 200)] for name, (one, other) in pairs],
+            [[name, _told(one), _told(other)] for name, (one, other) in pairs],
         )
     else:
         output.line("Data, code, parameters and environment are the same.")
+
+
+def _told(value: Any) -> str:
+    """A fact; of an adopted release some are not known."""
+    from mainspring.cli.plain import one_line
+    from mainspring.cli.views import params_line
+
+    if isinstance(value, Mapping):
+        value = params_line(value)
+    return "–" if value is None or value == "" else one_line(str(value), 200)

@@ -15,7 +15,12 @@ app = typer.Typer(
 def create(
     session: Session,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whose or what the key is for.")],
-    role: Annotated[list[Role], typer.Option("--role", help="What it allows; may be given more than once.")],
+    role: Annotated[
+        list[Role],
+        typer.Option(
+            "--role", metavar="ROLE", help=f"What it allows: {', '.join(Role)}; may be given more than once."
+        ),
+    ],
     expires: Annotated[
         str | None, typer.Option(metavar="DURATION", help="When it ends, e.g. 90d; never where not given.")
     ] = None,
@@ -98,8 +103,14 @@ def revoke(
     """Take a key back; running gateways refuse it within a second."""
     with session.workspace() as workspace:
         key = workspace.records.revoke_key(name, actor=session.actor, reason=reason)
+        now = workspace.clock.now()
+        left = any(other.state(now) == "live" for other in workspace.records.api_keys())
     session.output.document({"id": key.id, "name": key.name, "revoked_at": key.revoked_at})
     session.output.line(f"{key.name} ({key.id}) is revoked.")
+    if not left:
+        session.output.note(
+            "No key is live now, and requests still need one; make one with: mainspring keys create NAME --role …"
+        )
 
 
 for _name, _verb in (("create", create), ("list", list_keys), ("revoke", revoke)):

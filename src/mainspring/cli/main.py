@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a gate, 130 interrupted.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -115,11 +116,16 @@ def _wrong_usage(output: Output, error: Any) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stdout.write(str(error.format_message()) + "\n")
         return UsageError.exit_code
-    return output.error(UsageError(str(error.format_message()).rstrip("."), cure=f"see {path} --help"))
+    return output.error(
+        UsageError(" ".join(str(error.format_message()).split()).rstrip(".,"), cure=f"see {path} --help")
+    )
 
 
 def main() -> NoReturn:
     """The command `mainspring`."""
     # Before the user's code may import MLflow: it reads these once, and would call home otherwise.
     os.environ.update(QUIET)
-    sys.exit(call(sys.argv[1:], os.environ))
+    gc.set_threshold(100_000, 20, 100)  # importing makes many objects, and none of them is garbage
+    code = call(sys.argv[1:], os.environ)
+    gc.freeze()  # the interpreter would look through all that was imported once more before it ends
+    sys.exit(code)

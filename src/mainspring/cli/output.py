@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
@@ -127,7 +127,9 @@ class Output:
             width = max((len(str(key)) for key in error.where), default=0)
             for key, value in error.where.items():
                 if value is not None:
-                    console.print(f"  {one_line(str(key)):<{width}}  {one_line(str(value), 200)}", soft_wrap=True)
+                    console.print(
+                        f"  {one_line(str(key)):<{width}}  {one_line(_told(value), 200)}", soft_wrap=True
+                    )
             if error.cure:
                 console.print(Text.assemble(("cure: ", "bold green"), printable(error.cure)), soft_wrap=True)
         return error.exit_code
@@ -146,6 +148,13 @@ class Output:
         trace = "".join(traceback.format_exception(error))
         sys.stderr.write(f"{trace}\nThis is a bug in Mainspring; please report it with the lines above.\n")
         return 1
+
+
+def _told(value: object) -> str:
+    """What an error's `where` holds, as people read it: of a list of rows each one's facts."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {one}" for name, one in value.items())
+    return "; ".join(_told(one) for one in value) if isinstance(value, list | tuple) else str(value)
 
 
 def _console(*, stderr: bool) -> "Console":

@@ -92,3 +92,26 @@ def when(moment: datetime | None) -> str:
         '2026-01-02 03:04:05Z'
     """
     return "–" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}Z"
+
+
+def percent(part: int, whole: int) -> str:
+    """A part of a whole in percent; 100.0 % is all of it, and 0.0 % nothing.
+
+    Examples:
+        >>> percent(1, 3), percent(2007, 2008), percent(1, 9000), percent(8, 8)
+        ('33.3%', '>99.9%', '<0.1%', '100.0%')
+    """
+    text = f"{part / whole:.1%}" if whole else "–"
+    if text == "100.0%" and part < whole:
+        return ">99.9%"
+    return "<0.1%" if text == "0.0%" and part else text
+
+
+def counted(count: int, thing: str) -> str:
+    """How many there are of a thing.
+
+    Examples:
+        >>> counted(1, "worker"), counted(1_200, "trial")
+        ('1 worker', '1,200 trials')
+    """
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -41,7 +41,7 @@ def make_champion(
     if not workers:
         session.output.line("No gateway is running; the next one will answer by it.")
     elif acknowledged:
-        session.output.line(f"All {len(workers)} gateway workers answer by it.")
+        session.output.line(f"Every gateway worker ({len(workers)}) answers by it.")
     else:
         session.output.note(f"Not every gateway worker has taken it over within {wait:g} s; see mainspring status")
     _mirror(session, workspace, record)

@@ -83,13 +83,14 @@ def _tell(output: Output, outcome: "RunOutcome") -> None:
 
 
 def _tell_release(output: Output, manifest: "Manifest") -> None:
+    from mainspring.cli.plain import counted
     from mainspring.cli.views import params_line
 
     output.line(f"Released {manifest.ref}.", style="bold green")
     if manifest.training is not None:
         params = params_line(manifest.training.params)
         output.line(f"  candidate  {manifest.training.candidate} ({params})")
-        output.line(f"  search     {manifest.training.trials} trials")
+        output.line(f"  search     {counted(manifest.training.trials, 'trial')}")
     output.line(f"  runtime    {manifest.runtime.kind}: {manifest.runtime.reason}")
     for warning in manifest.warnings:
         output.line(f"  warning    {warning}")

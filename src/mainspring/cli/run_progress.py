@@ -27,6 +27,7 @@ class RunProgress:
         )
         self._task = self._bar.add_task("starting", total=None, said="")
         self._trials = 0
+        self._told: set[str] = set()
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -54,16 +55,26 @@ class RunProgress:
         self._bar.update(self._task, said=f"{rows:,} rows")
 
     def trial_ended(
-        self, index: int, candidate: str, score: float | None, best: float | None, share: float
+        self,
+        index: int,
+        candidate: str,
+        score: float | None,
+        best: float | None,
+        share: float,
+        state: str,
+        problem: str,
     ) -> None:
         self._trials += 1
-        result = "failed" if score is None else number(score)
+        result = state if score is None else number(score)
         said = f"{one_line(candidate, 30)} {result}, best so far {number(best)}"
         self._bar.update(
             self._task, total=1.0, completed=min(share, 1.0), said=f"{self._trials} trials; last: {said}"
         )
         if not self._console.is_terminal:
             self.say(f"  trial {index}: {said}")
+        if problem and candidate not in self._told:  # once: it is likely to fail again in the same way
+            self._told.add(candidate)
+            self.say(f"  trial {index}: {one_line(problem, 400)}")
 
     def say(self, text: str) -> None:
         """A line that stays, above the bar."""

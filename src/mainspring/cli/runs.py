@@ -10,11 +10,12 @@ from mainspring.cli.session import Session
 def runs(
     session: Session,
     model: Annotated[str | None, typer.Argument(metavar="MODEL", help="Only those of this model.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, metavar="N", help="How many at most.")] = 20,
 ) -> None:
     """List the runs, newest first."""
     from mainspring.cli.plain import when
     from mainspring.cli.views import run_json
+    from mainspring.domain.run import RunState
 
     with session.workspace() as workspace:
         found = workspace.records.runs(model, limit)
@@ -28,7 +29,7 @@ def runs(
             [
                 run.id,
                 run.model,
-                str(run.state),
+                "under way or killed" if run.state is RunState.RUNNING else str(run.state),
                 str(run.stage),
                 f"{run.model}@{run.release}" if run.release is not None else "–",
                 when(run.started_at),
@@ -37,3 +38,5 @@ def runs(
             for run in found
         ],
     )
+    if any(run.state is RunState.RUNNING for run in found):
+        session.output.line("A run that was killed goes on where it was with: mainspring run")

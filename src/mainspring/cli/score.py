@@ -17,7 +17,9 @@ def score(
         list[str],
         typer.Option("--input", metavar="FILE…", help="The rows: files, globs or a Delta table."),
     ],
-    output: Annotated[str, typer.Option(metavar="FILE", help="Where to: .parquet, .csv or .delta.")],
+    output: Annotated[
+        str, typer.Option(metavar="FILE", help="Where to: .parquet, .csv or .delta; replaced if it is there.")
+    ],
     keep_columns: Annotated[bool, typer.Option("--keep-columns", help="Keep the input's columns.")] = False,
     threads: Annotated[
         int | None, typer.Option(min=1, max=256, metavar="N", help="Parts in work at a time; else one a core.")

@@ -10,7 +10,7 @@ import typer
 from mainspring.cli.output import Output
 from mainspring.cli.session import Session
 from mainspring.domain.release import ReleaseRef
-from mainspring.errors import MainspringError, UnknownRelease, UsageError
+from mainspring.errors import UnknownRelease, UsageError
 
 if TYPE_CHECKING:
     from mainspring.domain.release import Manifest
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
 _SNAPSHOT = re.compile(r"[0-9a-f]{6,64}")
 _RUN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_RUNS = 100_000  # among which a run is looked for
+_RUN_START = re.compile(r"[0-9a-f][0-9a-f-]{5,35}")
 
 
 def show(
     session: Session,
     what: Annotated[
         str | None,
-        typer.Argument(metavar="WHAT", help="MODEL@N, a run's id, or a snapshot's id (6 characters do)."),
+        typer.Argument(metavar="WHAT", help="MODEL@N, or a run's or a snapshot's id (6 characters do)."),
     ] = None,
     as_of: Annotated[
         str | None,
@@ -54,17 +56,28 @@ def show(
 
 
 def _show_either(output: Output, workspace: "Workspace", what: str, head: int) -> None:
-    """A name that may be a snapshot's id or a model's (`decade` is both)."""
+    """A name that may be a snapshot's id, a model's (`decade` is both) or how a run's id begins."""
     snapshot = workspace.records.snapshot(what) if _SNAPSHOT.fullmatch(what) else None
     if snapshot is not None:
         _show_snapshot(output, workspace, snapshot, head)
         return
     try:
         _show_release(output, workspace, what)
-    except MainspringError as error:
-        if _SNAPSHOT.fullmatch(what) and isinstance(error, UnknownRelease):
-            workspace.snapshots.find(what)  # says that there is no such snapshot
-        raise
+    except (UnknownRelease, UsageError) as error:
+        if not _RUN_START.fullmatch(what):
+            raise
+        runs = [run.id for run in workspace.records.runs(limit=_RUNS) if run.id.startswith(what)]
+        if not runs:
+            raise UsageError(
+                f"{what!r} names no release, no run and no snapshot",
+                cure="see `mainspring releases` and `mainspring runs`",
+                where={"id": what},
+            ) from error
+        if len(runs) > 1:
+            raise UsageError(
+                f"{len(runs):,} runs begin with {what}", cure="write more of the id", where={"run": what}
+            ) from error
+        _show_run(output, workspace, runs[0])
 
 
 def _show_release(output: Output, workspace: "Workspace", what: str) -> None:

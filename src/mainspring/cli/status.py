@@ -1,5 +1,6 @@
 """`mainspring status`: what answers, what runs, and what happened last."""
 
+from datetime import datetime
 from typing import Any
 
 from mainspring.cli.session import Session
@@ -7,7 +8,7 @@ from mainspring.cli.session import Session
 
 def status(session: Session) -> None:
     """Show what answers, what runs, what happened last."""
-    from mainspring.cli.plain import when
+    from mainspring.cli.plain import counted, percent, when
     from mainspring.loop.status import status as status_of
 
     output = session.output
@@ -33,12 +34,20 @@ def status(session: Session) -> None:
         )
     if found["labels"]:
         output.table(
-            ["model", "predictions", "with a label", "half of the labels within", "nine tenths within"],
+            [
+                "model",
+                "predictions",
+                "with a label",
+                "of these before",
+                "half of the labels within",
+                "nine tenths",
+            ],
             [
                 [
                     of["model"],
                     f"{of['predictions']:,}",
-                    f"{of['labelled']:,} ({of['share']:.1%})",
+                    f"{of['labelled']:,} ({percent(of['labelled'], of['predictions'])})"
+                    + (f", {of['early']:,} known before" if of["early"] else ""),
                     _lasting(of["delay_median"]),
                     _lasting(of["delay_90"]),
                 ]
@@ -55,7 +64,7 @@ def status(session: Session) -> None:
                     r["model"],
                     "under way or killed" if r["resumable"] else r["state"],
                     r["stage"],
-                    r["started_at"],
+                    when(datetime.fromisoformat(r["started_at"])),
                 ]
                 for r in found["runs"]
             ],
@@ -64,7 +73,7 @@ def status(session: Session) -> None:
     if found["workers"]:
         behind = [w for w, generation in found["workers"].items() if generation < found["generation"]]
         output.line(
-            f"Gateway: {len(found['workers'])} live workers, "
+            f"Gateway: {counted(len(found['workers']), 'live worker')}, "
             + (f"{len(behind)} behind the present routes" if behind else "all by the present routes")
         )
     else:
@@ -94,7 +103,7 @@ def _lasting(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if abs(seconds) >= length:
+        if seconds >= length:
             return f"{seconds / length:.1f} {unit}"
     return f"{seconds:.1f} s"
 

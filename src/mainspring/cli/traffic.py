@@ -28,7 +28,7 @@ def traffic(
         list[str] | None,
         typer.Option(metavar="N=SHARE", help="A release that answers unheard, e.g. 8=100%; repeat it."),
     ] = None,
-    clear: Annotated[bool, typer.Option(help="Give everything to the champion again.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Give everything to the champion again.")] = False,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the audit.")] = "by hand",
     wait: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="How long to wait for the gateway's workers.")
@@ -36,7 +36,9 @@ def traffic(
 ) -> None:
     """Show or set how a model's traffic is shared.
 
-    What is given replaces all rules that were set before. Returns when every live gateway worker follows them.
+    What is given replaces all rules that were set before. Who gets which release is decided by a hash of
+    the request's x-routing-key header, else of its first row's key, else of its own id: so it stays the same
+    for a key, also while a canary's share grows. Returns when every live gateway worker follows the rules.
     """
     from mainspring.domain.release import ReleaseRef
     from mainspring.loop.promotion import share_traffic
@@ -54,7 +56,7 @@ def traffic(
                 )
             _tell(session, name, route.traffic)
             return
-        rules = read_rules(canary, arm or [], shadow or [])
+        rules = read_rules(name, canary, arm or [], shadow or [])
         generation, followed = share_traffic(
             workspace.records,
             name,
@@ -69,32 +71,32 @@ def traffic(
     if not workers:
         session.output.line("No gateway is running; the next one will follow it.")
     elif followed:
-        session.output.line(f"All {workers} gateway workers follow it.")
+        session.output.line(f"Every gateway worker ({workers}) follows it.")
     else:
         session.output.note(f"Not every gateway worker follows it after {wait:g} s; see mainspring status")
 
 
-def read_rules(canary: str | None, arms: list[str], shadows: list[str]) -> "Traffic":
+def read_rules(model: str, canary: str | None, arms: list[str], shadows: list[str]) -> "Traffic":
     """The rules as they were written on the command line.
 
     Raises:
         UsageError: one of them cannot be read, or they make no sense together.
 
     Examples:
-        >>> read_rules("7=10%", ["blue:8=0.25"], []).arms
+        >>> read_rules("adult", "7=10%", ["blue:adult@8=0.25"], []).arms
         (Arm(name='blue', number=8, share=0.25),)
     """
     from mainspring.domain.routing import Arm, Share, Traffic
 
     return Traffic(
-        canary=None if canary is None else Share(*_part("--canary", canary, named=False)[1:]),
-        arms=tuple(Arm(*_part("--arm", text, named=True)) for text in arms),
-        shadows=tuple(Share(*_part("--shadow", text, named=False)[1:]) for text in shadows),
+        canary=None if canary is None else Share(*_part(model, "--canary", canary, named=False)[1:]),
+        arms=tuple(Arm(*_part(model, "--arm", text, named=True)) for text in arms),
+        shadows=tuple(Share(*_part(model, "--shadow", text, named=False)[1:]) for text in shadows),
     )
 
 
-def _part(option: str, text: str, *, named: bool) -> tuple[str, int, float]:
-    found = _PART.fullmatch(text)
+def _part(model: str, option: str, text: str, *, named: bool) -> tuple[str, int, float]:
+    found = _PART.fullmatch(text.replace(f"{model}@", "", 1))
     if found is None or (found[1] is not None) != named:
         example = "blue:7=25%" if named else "7=25%"
         raise UsageError(f"{option} {text!r} cannot be read", cure=f"write it as {example}")
@@ -109,9 +111,11 @@ def _tell(session: Session, model: str, rules: "Traffic", **more: object) -> Non
     if not rules:
         session.output.line(f"The champion of {model} answers everything.")
         return
-    rows = [["canary", f"{model}@{rules.canary.number}", f"{rules.canary.share:.6g}"]] if rules.canary else []
-    rows += [[f"arm {arm.name}", f"{model}@{arm.number}", f"{arm.share:.6g}"] for arm in rules.arms]
-    rows += [["shadow", f"{model}@{shadow.number}", f"{shadow.share:.6g}"] for shadow in rules.shadows]
+    rows = (
+        [["canary", f"{model}@{rules.canary.number}", f"{rules.canary.share * 100:.6g}%"]] if rules.canary else []
+    )
+    rows += [[f"arm {arm.name}", f"{model}@{arm.number}", f"{arm.share * 100:.6g}%"] for arm in rules.arms]
+    rows += [["shadow", f"{model}@{shadow.number}", f"{shadow.share * 100:.6g}%"] for shadow in rules.shadows]
     session.output.table(
         ["role", "release", "share of the traffic"], rows, title=f"Beside the champion of {model}"
     )

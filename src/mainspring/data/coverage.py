@@ -18,12 +18,14 @@ class Coverage:
     Attributes:
         predictions: that were answered (shadows not counted).
         labelled: of these, those whose truth is known.
+        early: of these, those whose truth was known before they were answered.
         delay_median, delay_90: seconds from an answer to its label within which half, and nine tenths, of the
-            known labels came; below zero where labels came before; `None` where none is known.
+            known labels came, those that came before at once; `None` where none is known.
     """
 
     predictions: int
     labelled: int
+    early: int
     delay_median: float | None
     delay_90: float | None
 
@@ -48,11 +50,12 @@ def coverage(
     numbers = found.select(
         pl.len().alias("predictions"),
         pl.col("label_at").count().alias("labelled"),
-        delay.quantile(0.5, "higher").alias("median"),
-        delay.quantile(0.9, "higher").alias("most"),
+        (delay < 0).sum().alias("early"),
+        delay.clip(0).quantile(0.5, "higher").alias("median"),
+        delay.clip(0).quantile(0.9, "higher").alias("most"),
     ).collect()
-    count, labelled, median, most = numbers.row(0)
-    return Coverage(count, labelled, _seconds(median), _seconds(most))
+    count, labelled, early, median, most = numbers.row(0)
+    return Coverage(count, labelled, early, _seconds(median), _seconds(most))
 
 
 def _seconds(microseconds: float | None) -> float | None:

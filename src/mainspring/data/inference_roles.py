@@ -21,11 +21,17 @@ def find_key(frame: pl.DataFrame, schema: Schema, given: str | None) -> tuple[st
     """The column that names a row, and why.
 
     Raises:
-        DataError: the given one is not there.
+        DataError: the given one is not there, or most of its rows repeat a value.
     """
     if given is not None:
         _require(schema, given, "key")
         twice = frame.height - frame.get_column(given).n_unique()
+        if twice * 2 > frame.height:
+            raise DataError(
+                f"the column {given!r} is no key: of {frame.height:,} rows {twice:,} repeat a value",
+                cure="name the column that names each row, or leave --key out",
+                where={"column": given, "rows": twice},
+            )
         return given, "named by you" + (
             f", but {twice:,} rows repeat a key" if twice else "; no value comes twice"
         )

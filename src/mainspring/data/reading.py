@@ -26,6 +26,7 @@ def read_batches(
     *,
     batch_rows: int = BATCH_ROWS,
     environ: Mapping[str, str] | None = None,
+    sealed: bool = False,
 ) -> Iterator[pl.DataFrame]:
     """The rows of a source as its schema reads them; columns that the schema does not name are ignored.
 
@@ -33,6 +34,7 @@ def read_batches(
         root: the project's folder.
         batch_rows: the greatest height of a batch.
         environ: where `$NAME` in a database URL is taken from.
+        sealed: the schema is a release's, so what does not fit it has to be mended in the rows.
 
     Returns:
         Frames with the schema's columns in its order, of the types in `parsing.DTYPES`.
@@ -43,21 +45,27 @@ def read_batches(
             nothing is given out from the first one on.
     """
     with open_source(source, root, environ) as parts:
-        for _, frame in read_parts(parts, schema, batch_rows=batch_rows):
+        for _, frame in read_parts(parts, schema, batch_rows=batch_rows, sealed=sealed):
             yield frame
 
 
 def read_parts(
-    parts: Sequence[Part], schema: Schema, *, batch_rows: int = BATCH_ROWS, exact: bool = False
+    parts: Sequence[Part],
+    schema: Schema,
+    *,
+    batch_rows: int = BATCH_ROWS,
+    exact: bool = False,
+    sealed: bool = False,
 ) -> Iterator[tuple[int, pl.DataFrame]]:
     """Like `read_batches`, with the index of the part from which each batch is.
 
     Args:
         exact: a column that the schema does not name is an error.
+        sealed: as `read_batches` takes it.
     """
     faults = Faults()
     for index, part in enumerate(parts):
-        _check_columns(part, schema, exact=exact)
+        _check_columns(part, schema, exact=exact, sealed=sealed)
         seen: set[str] = set()
         row = 1
         for batch in part.batches(batch_rows, None if exact else schema.names):
@@ -69,8 +77,8 @@ def read_parts(
             if not faults:
                 yield index, frame
         if part.columns() is None and (absent := [name for name in schema.names if name not in seen]):
-            raise _no_column(part, absent[0], tuple(seen))
-    faults.raise_any(schema)
+            raise _no_column(part, absent[0], tuple(seen), sealed=sealed)
+    faults.raise_any(schema, sealed=sealed)
 
 
 def _typed(batch: Batch, schema: Schema, part: Part, row: int, faults: Faults) -> pl.DataFrame:
@@ -88,13 +96,13 @@ def _typed(batch: Batch, schema: Schema, part: Part, row: int, faults: Faults) -
     return pl.DataFrame(columns)
 
 
-def _check_columns(part: Part, schema: Schema, *, exact: bool) -> None:
+def _check_columns(part: Part, schema: Schema, *, exact: bool, sealed: bool) -> None:
     names = part.columns()
     if names is None:
         return
     for name in schema.names:
         if name not in names:
-            raise _no_column(part, name, names)
+            raise _no_column(part, name, names, sealed=sealed)
     if exact:
         _check_extra(part, [name for name in names if name not in schema], None)
 
@@ -109,12 +117,11 @@ def _check_extra(part: Part, extra: Sequence[str], row: int | None) -> None:
     )
 
 
-def _no_column(part: Part, name: str, names: Sequence[str]) -> SourceFormatError:
+def _no_column(part: Part, name: str, names: Sequence[str], *, sealed: bool) -> SourceFormatError:
     close = difflib.get_close_matches(name, names, n=1)
+    cure = f"rename {close[0]!r}" if close else "add it to the file"
     return SourceFormatError(
         f"{part.name} has no column {name!r}",
-        cure=f"rename {close[0]!r}, or correct schema.toml"
-        if close
-        else "add it to the file, or correct schema.toml",
+        cure=f"{cure}: the release takes it" if sealed else f"{cure}, or correct schema.toml",
         where={"file": part.name, "column": name},
     )

@@ -42,8 +42,12 @@ class Faults:
         for place in bad.arg_true().head(_NAMED - len(found.places)).to_list():
             found.places.append((file, first_row + place, str(raw[place])))
 
-    def raise_any(self, schema: Schema) -> None:
-        """Raise `ValueParseError` for the first column that has faults, with a word on the others."""
+    def raise_any(self, schema: Schema, *, sealed: bool = False) -> None:
+        """Raise `ValueParseError` for the first column that has faults, with a word on the others.
+
+        Args:
+            sealed: the schema is a release's, which nobody can mend any more.
+        """
         if not self._columns:
             return
         name, found = next(iter(self._columns.items()))
@@ -55,7 +59,7 @@ class Faults:
         raise ValueParseError(
             f"{file}: column {name!r} has {_values(found.count)} {_wrong(schema[name], found.count)}: "
             f"{_listed(found)}{others}",
-            cure=_cure(schema[name]),
+            cure=_sealed_cure(schema[name]) if sealed else _cure(schema[name]),
             where={
                 "file": file,
                 "row": row,
@@ -99,3 +103,9 @@ def _cure(column: Column) -> str:
     if column.kind is Kind.BOOLEAN:
         return "mend these rows, or add the spelling to true, false or missing of the column in schema.toml"
     return "mend these rows, or list their text under missing, or set another kind, in schema.toml"
+
+
+def _sealed_cure(column: Column) -> str:
+    words = ", ".join(repr(word) for word in column.missing[:8])
+    known = f"; missing are {words}" if words else ""
+    return f"mend these rows: how {column.name!r} is read was sealed with the release{known}"

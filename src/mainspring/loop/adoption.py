@@ -188,7 +188,9 @@ def _truth(sample: Sample, classes: tuple[str, ...]) -> tuple[Any, Any]:
             )
         return known, values.to_numpy().astype(np.float64)
     places = {label: place for place, label in enumerate(classes)}
-    labels = [label_text(value) for value in values.to_list()]
+    said = {True: sample.target.true, False: sample.target.false}  # the words that were read as a boolean
+    words = {flag: word for flag, spelled in said.items() for word in spelled if word in places}
+    labels = [words.get(value) or label_text(value) for value in values.to_list()]
     strange = sorted({label for label in labels if label not in places})
     if strange:
         raise DataError(

@@ -8,7 +8,7 @@ from typing import Any
 
 from mainspring.domain.release import Manifest, ReleaseRef
 from mainspring.domain.verdict import Estimate
-from mainspring.errors import DataError, MainspringError
+from mainspring.errors import DataError, MainspringError, UsageError
 from mainspring.loop.answers import answers_of
 from mainspring.loop.sealed_data import sealed_data, sealed_project
 from mainspring.workspace import Workspace
@@ -39,10 +39,13 @@ def compare(workspace: Workspace, a: ReleaseRef, b: ReleaseRef, environ: Mapping
     """Compare two releases.
 
     Raises:
+        UsageError: both are one.
         UnknownRelease: one of them is not there.
         TamperedRelease: one of them is not what was sealed.
     """
     first, second = (workspace.catalogue.find(ref) for ref in (a, b))
+    if first.ref == second.ref:
+        raise UsageError(f"{first.ref} would be compared with itself", cure="name two releases")
     one, other = workspace.catalogue.manifest(first), workspace.catalogue.manifest(second)
     names = dict.fromkeys([*one.metrics, *other.metrics])
     gains: dict[str, Estimate] = {}

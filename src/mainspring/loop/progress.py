@@ -19,14 +19,23 @@ class Progress(Protocol):
     def rows_read(self, rows: int) -> None: ...
 
     def trial_ended(
-        self, index: int, candidate: str, score: float | None, best: float | None, share: float
+        self,
+        index: int,
+        candidate: str,
+        score: float | None,
+        best: float | None,
+        share: float,
+        state: str,
+        problem: str,
     ) -> None:
         """A trial ended.
 
         Args:
-            score: its validation score, `None` when the trial failed.
+            score: its validation score, `None` when it has none.
             best: the best score so far.
             share: how much of the budget is used up, 0 to 1.
+            state: as `TrialState` names it, e.g. `failed` or `stopped`.
+            problem: what went wrong, in words; empty where nothing did.
         """
         ...
 
@@ -47,6 +56,13 @@ class Silent:
         pass
 
     def trial_ended(
-        self, index: int, candidate: str, score: float | None, best: float | None, share: float
+        self,
+        index: int,
+        candidate: str,
+        score: float | None,
+        best: float | None,
+        share: float,
+        state: str,
+        problem: str,
     ) -> None:
         pass

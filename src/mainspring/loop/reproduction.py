@@ -53,7 +53,7 @@ def reproduce(workspace: Workspace, reference: ReleaseRef, environ: Mapping[str,
     """
     from mainspring.release.files import read_verified
     from mainspring.release.golden import GOLDEN, decode_golden
-    from mainspring.release.opening import read_manifest
+    from mainspring.release.signed_manifest import read_manifest
     from mainspring.release.signing import trusted_keys
 
     record = workspace.catalogue.find(reference)

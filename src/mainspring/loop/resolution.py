@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ def resolve(model: Model, schema: Schema) -> ResolvedModel:
     if model.target not in schema:
         raise TargetError(
             f"the target {model.target!r} is not a column of {model.source.locations[0]}",
-            cure=f"set target= in model.py to one of: {', '.join(schema.names)}",
+            cure=_instead(model.target, schema) or f"set target= in model.py to one of: {', '.join(schema.names)}",
             where={"column": model.target},
         )
     slices = [name for entry in model.slices for name in ((entry,) if isinstance(entry, str) else entry)]
@@ -57,7 +58,7 @@ def resolve(model: Model, schema: Schema) -> ResolvedModel:
             if name not in schema:
                 raise DeclarationError(
                     f"the {role} {name!r} in model.py is not a column of {model.source.locations[0]}",
-                    cure=f"use one of: {', '.join(schema.names)}",
+                    cure=_instead(name, schema) or f"use one of: {', '.join(schema.names)}",
                     where={"column": name},
                 )
     task = _task(model, schema[model.target])
@@ -74,6 +75,11 @@ def resolve(model: Model, schema: Schema) -> ResolvedModel:
     return ResolvedModel(
         task, model.target, features, model.source.key, model.source.time, model.primary_metric(task)
     )
+
+
+def _instead(name: str, schema: Schema) -> str:
+    near = difflib.get_close_matches(name, schema.names, 1)
+    return f"did you mean {near[0]!r}?" if near else ""
 
 
 def training_data(

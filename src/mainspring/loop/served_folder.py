@@ -15,7 +15,7 @@ from mainspring.domain.release import Alias, Manifest, ReleaseRecord
 from mainspring.errors import UsageError
 from mainspring.release.files import read_plain
 from mainspring.release.manifest import MANIFEST
-from mainspring.release.opening import read_manifest
+from mainspring.release.signed_manifest import read_manifest
 from mainspring.release.signing import TRUSTED, trusted_keys
 from mainspring.settings import Settings
 from mainspring.workspace import Workspace

@@ -21,10 +21,10 @@ def status(workspace: Workspace) -> dict[str, Any]:
     Returns:
         `models`: per model its champion and challenger with their metrics, and its rules of traffic; `log`: how
         durable the prediction log is, what waits on its way to the tables, and what could not be kept; `labels`:
-        per model that has answered in the last week how many of these predictions have a label, and how late
-        labels came, in seconds; `runs`: the newest, with the stage of those under way; `workers`: the live gateway
-        workers and the route generation each answers by; `generation`: the present one; `changes`: the newest
-        changes of a route, and why.
+        per model that has answered in the last week how many of these predictions have a label, how many had it
+        before they were made, and how late labels came, in seconds; `runs`: the newest, with the stage of those
+        under way; `workers`: the live gateway workers and the route generation each answers by; `generation`: the
+        present one; `changes`: the newest changes of a route, and why.
     """
     records = workspace.records
     routes = records.routes()

@@ -10,7 +10,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from mainspring.domain.release import MANIFEST_FORMAT, Manifest, RuntimeKind
 from mainspring.domain.task import Task
@@ -141,7 +140,7 @@ def _leaves(field: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _plain_number(value: Any) -> Any:
-    if isinstance(value, np.generic):
+    if type(value).__module__ == "numpy" and hasattr(value, "item"):  # not asked of numpy, which the parent lacks
         return value.item()
     raise TypeError(f"{type(value).__name__} is no plain value")
 

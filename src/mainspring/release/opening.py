@@ -11,15 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from mainspring.domain.ids import digest_bytes
 from mainspring.domain.release import Manifest, RuntimeKind
-from mainspring.errors import TamperedRelease
 from mainspring.release.encoding import Encoder
-from mainspring.release.files import check_whole, read_plain, read_verified
+from mainspring.release.files import check_whole, read_verified
 from mainspring.release.golden import GOLDEN, decode_golden, replay
-from mainspring.release.manifest import MANIFEST, SIGNATURE, decode_manifest
 from mainspring.release.runtimes.base import Runtime
-from mainspring.release.signing import verify
+from mainspring.release.signed_manifest import read_manifest
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -62,31 +59,6 @@ class OpenRelease:
         self.close()
 
 
-def read_manifest(
-    folder: Path, trusted: Sequence[Ed25519PublicKey], *, expected_digest: str | None = None
-) -> Manifest:
-    """The manifest of a release folder, its signature verified; read once.
-
-    Args:
-        trusted: public keys, one of which must have signed it.
-        expected_digest: SHA-256 of the manifest that was registered or promoted, where that is known.
-
-    Raises:
-        TamperedRelease: it is absent, is another one than expected, or no trusted key signed it.
-        ReleaseError: it cannot be read, or is of a newer format.
-    """
-    name = f"{folder.parent.name}@{folder.name}"  # what the folder says; the manifest's own word comes later
-    content = read_plain(folder, MANIFEST, release=name)
-    if expected_digest is not None and digest_bytes(content) != expected_digest:
-        raise TamperedRelease(
-            f"the manifest of {name} is not the one that was registered",
-            cure="fetch the release again from where it was sealed",
-            where={"release": name, "file": MANIFEST},
-        )
-    verify(content, read_plain(folder, SIGNATURE, release=name), trusted, release=name)
-    return decode_manifest(content)
-
-
 def open_release(
     folder: Path, trusted: Sequence[Ed25519PublicKey], *, expected_digest: str | None = None
 ) -> OpenRelease:
@@ -118,7 +90,7 @@ def _runtime(folder: Path, manifest: Manifest) -> Runtime:
         from mainspring.release.runtimes.onnx import OnnxRuntime
 
         (model,) = manifest.runtime.files
-        return OnnxRuntime(read_verified(folder, manifest, model), manifest.inputs)
+        return OnnxRuntime(read_verified(folder, manifest, model), manifest.inputs, ignored=manifest.ignored)
     from mainspring.release.runtimes.native import NativeRuntime
 
     return NativeRuntime(folder, manifest)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from mainspring.domain.release import Manifest
 from mainspring.errors import StoreError
 from mainspring.release.manifest import MANIFEST, SIGNATURE, encode_manifest
-from mainspring.release.opening import open_release, read_manifest
+from mainspring.release.opening import open_release
+from mainspring.release.signed_manifest import read_manifest
 from mainspring.release.signing import sign
 from mainspring.stores.atomic import naming_a_full_disk, publish_folder
 

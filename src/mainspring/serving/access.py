@@ -46,8 +46,8 @@ class Access:
         """Say whether there are keys. Without any, and without a token, loopback is open."""
         self._needs_key = needed or not self._loopback or self._token_digest is not None
 
-    def refusal(self, headers: dict[bytes, bytes]) -> str | None:
-        """Why no key whatever would help, or `None`.
+    def refusal(self, headers: dict[bytes, bytes]) -> tuple[str, str] | None:
+        """Why no key whatever would help, and what would, or `None`.
 
         Args:
             headers: by lower-case name.
@@ -55,12 +55,18 @@ class Access:
         host = headers.get(b"host", b"")
         if self._loopback and host not in self._known_hosts:
             if _name_of(host) not in _LOCAL_NAMES:
-                return "the Host header does not name this machine"
+                return (
+                    "the Host header does not name this machine",
+                    "ask for localhost; for other names, start the gateway with --host ADDRESS",
+                )
             if len(self._known_hosts) < 64:
                 self._known_hosts.add(host)
         origin = headers.get(b"origin")
         if origin is not None and not _same_origin(origin, host):
-            return "requests from pages of another origin are refused"
+            return (
+                "requests from pages of another origin are refused",
+                "ask from a program, or from a page that comes from this address",
+            )
         return None
 
     def known(self, headers: dict[bytes, bytes]) -> Grant | None:

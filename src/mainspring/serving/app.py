@@ -19,7 +19,7 @@ from mainspring.serving.exchange import Dialect, Request, Response, Route, reque
 from mainspring.serving.grants import NOBODY
 from mainspring.serving.logs import ANSWERING, AnswerLog, place_of
 from mainspring.serving.meters import Meters
-from mainspring.serving.protocols.errors import HttpRefusal, dialect_of
+from mainspring.serving.protocols.errors import HttpRefusal, dialect_of, name_in
 from mainspring.serving.rates import Rates
 from mainspring.serving.tracing import read_trace
 
@@ -46,6 +46,7 @@ class App:
         max_waiting: requests being answered at once; one more is refused with 503.
         rates: how many a second each key may send; `None` for any number.
         log: of the answers; `None` for none.
+        is_routed: whether there is a model of this name: what goes wrong is counted with its model.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class App:
         rates: Rates | None = None,
         log: AnswerLog | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        is_routed: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._routes = tuple(routes)
         self._access = access
@@ -68,6 +70,7 @@ class App:
         self._rates = rates
         self._log = log
         self._clock = clock
+        self._is_routed = is_routed
         self._buffered = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,6 +85,8 @@ class App:
             response = await self._answer(request, receive)
         except _Gone:
             return
+        if response.status >= 400 and not response.model and self._is_routed(name := name_in(request.path)):
+            response.model = name  # what is routed alone: the names of metrics stay few
         seconds = perf_counter() - started
         self._meters.answered(response.model, response.release, response.status, seconds)
         if request.stages:
@@ -142,7 +147,7 @@ class App:
         access, headers = self._access, request.headers
         refusal = access.refusal(headers)
         if refusal is not None:
-            return _refused(route.dialect, 403, refusal)
+            return _refused(route.dialect, 403, *refusal)
         grant = access.known(headers)
         if route.open:
             request.grant = grant or NOBODY
@@ -150,11 +155,11 @@ class App:
         if grant is None:
             grant = await access.proved(headers)
             if grant is None:
-                return _unauthorized(route.dialect, given=b"authorization" in headers)
+                return _unauthorized(route, headers.get(b"authorization"))
         request.grant = grant
         if self._rates is not None and not self._rates.allows(grant.slot):
             raise TooManyRequests("more requests came in a second than this key may send", cure="send fewer")
-        needs = route.needs or (None if request.method in ("GET", "HEAD") else Role.PREDICT)
+        needs = _needs(route)
         if needs is not None:
             request.need(needs, "this path")
         return None
@@ -169,11 +174,13 @@ class App:
                 return route, match.groups()
             allowed.append(route)
         if not allowed:
-            return _refused(
-                dialect_of(path), 404, "there is nothing at this path; /openapi.json lists what there is"
-            )
+            cure = "GET /openapi.json lists what there is, e.g. POST /predict/MODEL"
+            return _refused(dialect_of(path), 404, "there is nothing at this path", cure)
         methods = sorted({route.method for route in allowed} | {"HEAD" for r in allowed if r.method == "GET"})
-        response = _refused(allowed[0].dialect, 405, f"this path takes {' and '.join(methods)}")
+        taken = " and ".join(methods)
+        response = _refused(
+            allowed[0].dialect, 405, f"this path takes {taken}, not {method[:20]}", f"send it as {methods[0]}"
+        )
         response.headers = ((b"allow", ", ".join(methods).encode()),)
         return response
 
@@ -228,11 +235,27 @@ def _failed(dialect: Dialect, error: MainspringError) -> Response:
     return Response(status, dialect.error_body(error), headers=retry)
 
 
-def _refused(dialect: Dialect, status: int, message: str) -> Response:
-    return Response(status, dialect.error_body(HttpRefusal(status, message)))
+def _refused(dialect: Dialect, status: int, message: str, cure: str) -> Response:
+    return Response(status, dialect.error_body(HttpRefusal(status, message, cure)))
 
 
-def _unauthorized(dialect: Dialect, *, given: bool) -> Response:
-    response = _refused(dialect, 401, "the request carries no valid key")
-    response.headers = ((b"www-authenticate", b'Bearer error="invalid_token"' if given else b"Bearer"),)
+def _needs(route: Route) -> Role | None:
+    """The role that a key needs here; `None` where any will do."""
+    return route.needs or (Role.PREDICT if route.method == "POST" else None)
+
+
+def _unauthorized(route: Route, given: bytes | None) -> Response:
+    """The refusal of a request without a key that holds; of a wrong one it tells nobody why it does not."""
+    new = f"an operator makes a new one: mainspring keys create NAME --role {_needs(route) or Role.READ}"
+    if given is None:
+        message, cure = "the request carries no key", f"send it as `Authorization: Bearer KEY`; {new}"
+    elif given.partition(b" ")[0].lower() != b"bearer":
+        message = "the Authorization header carries no bearer key"
+        cure = f"send it as `Authorization: Bearer KEY`, with the word Bearer; {new}"
+    else:
+        message = "the request carries no valid key"
+        cure = f"it may be misspelt, have ended or been revoked; {new}"
+    response = _refused(route.dialect, 401, message, cure)
+    challenge = b"Bearer" if given is None else b'Bearer error="invalid_token"'
+    response.headers = ((b"www-authenticate", challenge),)
     return response

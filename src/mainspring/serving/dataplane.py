@@ -135,6 +135,10 @@ class Dataplane:
         """The models that are routed, whether or not they answer."""
         return sorted(self._routed())
 
+    def is_routed(self, model: str) -> bool:
+        """Whether there is a model of this name, whether or not it answers."""
+        return model in self.pool.champions or model in self._routed()
+
     def check_count(self, rows: int) -> None:
         """Raises `InvalidInput` where there are no rows, `RequestTooLarge` where there are too many."""
         if not rows:

@@ -11,7 +11,7 @@ from mainspring.domain.release import Manifest
 from mainspring.domain.routing import Route, Routes, Traffic
 from mainspring.errors import MainspringError
 from mainspring.release.files import check_whole
-from mainspring.release.opening import read_manifest
+from mainspring.release.signed_manifest import read_manifest
 from mainspring.release.signing import trusted_keys
 from mainspring.serving.table import Refusal, Rules, Table, Target
 

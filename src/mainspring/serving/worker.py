@@ -123,6 +123,7 @@ class Worker:
             max_waiting=orders.max_waiting,
             rates=rates,
             log=AnswerLog(orders.access_log) if orders.access_log else None,
+            is_routed=plane.is_routed,
         )
         # An answer that waits for the disk, or is logged, goes the usual way.
         direct = None

@@ -62,10 +62,20 @@ def assign_holdout(
     if mask.all() or not mask.any():
         raise DataError(
             f"of {frame.height:,} rows {int(mask.sum()):,} fall into the holdout, which leaves one side empty",
-            cure="give more rows" if time is None else "give rows of more than one time, or another time column",
+            cure=_cure(frame, split),
             where={"rows": frame.height, "column": split["column"]},
         )
     return Holdout(mask, split)
+
+
+def _cure(frame: pl.DataFrame, split: dict[str, Any]) -> str:
+    if split["kind"] == "time":
+        return "give rows of more than one time, or another time column"
+    key = split["column"]
+    distinct = frame.height if key is None else frame.get_column(key).n_unique()
+    if distinct * 2 > frame.height:
+        return "give more rows"
+    return f"name another key in model.py: {key!r} has {distinct:,} different values in all rows"
 
 
 def apply_split(frame: pl.DataFrame, split: dict[str, Any]) -> Mask:

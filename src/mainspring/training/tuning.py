@@ -165,6 +165,11 @@ def _warnings(search: Search) -> tuple[str, ...]:
         r.candidate for r in search.records() if r.state is not TrialState.STOPPED
     }
     return (
+        *(
+            ["the search was interrupted before its budget was used up"]
+            if search.ended_because == "stopped"
+            else []
+        ),
         *seen.values(),
         *(f"no trial of the candidate {name!r} finished within the budget" for name in sorted(unfinished)),
     )

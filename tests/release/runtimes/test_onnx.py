@@ -32,6 +32,11 @@ def test_no_rows_give_no_answers() -> None:
     assert OnnxRuntime(model(), FIELDS).predict_rows([]).shape == (0, 1)
 
 
+def test_a_row_may_carry_its_key() -> None:
+    runtime = OnnxRuntime(model(), FIELDS, ignored=["order"])
+    assert runtime.predict_rows([{"order": "o-1", "a": 1.5, "b": "y"}]).tolist() == [[5.0]]
+
+
 def test_wrong_rows_are_refused() -> None:
     with pytest.raises(InvalidInput, match="field 'a'"):
         OnnxRuntime(model(), FIELDS).predict_rows([{"a": "1", "b": "x"}])

@@ -67,5 +67,5 @@ def _summary(evaluation: Evaluation, metric: str) -> str:
     measured = evaluation.metrics[metric]
     if measured.value is None:
         return f"{metric} could not be measured on {evaluation.rows:,} rows"
-    interval = f" ({measured.low:.4f} to {measured.high:.4f})" if measured.low is not None else ""
-    return f"{metric} {measured.value:.4f}{interval} on {evaluation.rows:,} held-out rows"
+    interval = f" ({measured.low:,.6g} to {measured.high:,.6g})" if measured.low is not None else ""
+    return f"{metric} {measured.value:,.6g}{interval} on {evaluation.rows:,} held-out rows"

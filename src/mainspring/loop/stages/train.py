@@ -45,10 +45,10 @@ def run(context: RunContext) -> str:
     context.save("tuning.json", result)
     context.save("fitted.json", fitted)
     winner = result.winner
-    return (
-        f"{len(result.trials)} trials, best {winner.candidate} with {result.metric} {winner.score:.4f} "
-        "in cross-validation"
-    )
+    count = f"{len(result.trials):,} trial{'' if len(result.trials) == 1 else 's'}"
+    interrupted = "interrupted: " if result.ended_because == "stopped" else ""
+    best = f"best {winner.candidate} with {result.metric} {winner.score:,.6g}"
+    return f"{interrupted}{count}, {best} in cross-validation"
 
 
 class _Tracker:
@@ -79,6 +79,8 @@ class _Tracker:
             trial.score,
             best.score if best else None,
             self._share(trial),
+            str(trial.state),
+            str(trial.error["message"]) if trial.error is not None else "",
         )
         self._tracking.log_trial(
             self._parent,

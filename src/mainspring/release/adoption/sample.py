@@ -129,6 +129,13 @@ def _feature_names(schema: Schema, order: SampleOrder, wants: Wants) -> tuple[st
         if len(set(names)) != len(names):
             raise DataError("a column is named twice", cure="name each of the model's columns once, in its order")
         absent = [name for name in names if name not in schema]
+        if absent and order.schema is not None:
+            raise DataError(
+                f"{order.schema} describes {len(names) - len(absent)} of the model's {len(names)} columns, "
+                f"and not {_listed(absent)}",
+                cure="a schema describes every column: let `mainspring init` write one, and change what is wrong",
+                where={"file": str(order.schema), "column": absent[0]},
+            )
         if absent:
             near = {name: difflib.get_close_matches(name, schema.names, 1) for name in absent}
             hints = [f"{found[0]!r} for {name!r}" for name, found in near.items() if found]

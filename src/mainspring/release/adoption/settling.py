@@ -131,9 +131,21 @@ def _first_answered(original: Original, sample: Sample, X: pd.DataFrame, first: 
     reason = refusal.message if isinstance(refusal, CandidateError) else f"{type(refusal).__name__}: {refusal}"
     raise CandidateError(
         f"the model refuses the sample rows: {' '.join(reason.split())[:500]}",
-        cure="give rows as it was trained on; say how their columns are read with --schema schema.toml",
+        cure="give rows as it was trained on; " + _how_to_read(sample),
         where=refusal.where if isinstance(refusal, CandidateError) else None,
     ) from refusal
+
+
+def _how_to_read(sample: Sample) -> str:
+    spelled = [
+        repr(column.name)
+        for column in sample.columns
+        if column.kind is Kind.BOOLEAN and not {*column.true, *column.false} <= {"True", "False", "true", "false"}
+    ]
+    if not spelled:
+        return "say how their columns are read with --schema schema.toml"
+    shown = ", ".join(spelled[:10]) + (", …" if len(spelled) > 10 else "")
+    return f'words are read as booleans in {shown}: set kind = "category" where the model knows the words'
 
 
 def _plainer(original: Original, sample: Sample, X: pd.DataFrame, asking: Asking, answer: Answer) -> Asking:

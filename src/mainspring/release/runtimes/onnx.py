@@ -5,7 +5,7 @@ Imports neither polars nor pandas: gateway workers use it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,14 +28,17 @@ class OnnxRuntime:
     Args:
         model: the bytes of `model.onnx`, verified by the caller.
         inputs: the release's fields, in the model's order.
+        ignored: further fields that a row may have, as `Encoder` takes them.
         partly: the model has further outputs, for `tensors`.
 
     Raises:
         ReleaseError: the bytes are no model of this layout.
     """
 
-    def __init__(self, model: bytes, inputs: Sequence[InputField], *, partly: bool = False) -> None:
-        self.encoder = Encoder(inputs)
+    def __init__(
+        self, model: bytes, inputs: Sequence[InputField], *, ignored: Iterable[str] = (), partly: bool = False
+    ) -> None:
+        self.encoder = Encoder(inputs, ignored)
         self._inputs = tuple(inputs)
         self._session = _session(model, len(self._inputs), partly)
 

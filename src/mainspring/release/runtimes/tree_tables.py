@@ -22,6 +22,7 @@ Integers = npt.NDArray[np.int64]
 _BLOCK = 4096  # rows: their masks stay in a core's own cache
 _MOST_LEAVES = 64  # of a tree
 _MOST_BYTES = 64 << 20  # of masks: beyond, fetching them costs more than walking
+_NEAR = 128 << 10  # bytes of masks that several features may share
 _CELLS = 2048  # of the grid by which a number finds its interval
 
 
@@ -71,10 +72,10 @@ class TreeTables:
         per_word = 64 // self._bits
         self._words = -(-len(leaves) // per_word)
         self.targets = trees.targets
-        self._features = self._feature_tables(trees, leaves)
+        self._tables = self._made(trees, leaves)
         self._leaf_values(trees, leaves)
 
-    def _feature_tables(self, trees: TreeArrays, leaves: list[list[int]]) -> list["_FeatureTable"]:
+    def _made(self, trees: TreeArrays, leaves: list[list[int]]) -> list["_Table"]:
         width = self._words * 64 // self._bits
         ruled_out = _ruled_out(trees, leaves)
         tables = []
@@ -105,8 +106,8 @@ class TreeTables:
                 goes_left[-1] = trees.missing_left[node]
                 keep = np.where(goes_left, ~np.uint64(when_left), ~np.uint64(when_right))
                 masks[:, tree] &= keep.astype(self._mask_type)
-            tables.append(_FeatureTable(feature, bins, np.ascontiguousarray(masks).view(np.uint64)))
-        return tables
+            tables.append(_Table(((feature, bins),), np.ascontiguousarray(masks).view(np.uint64)))
+        return _merged(tables)
 
     def _leaf_values(self, trees: TreeArrays, leaves: list[list[int]]) -> None:
         """For each target its trees, and the values of their leaves as one flat table."""
@@ -135,53 +136,81 @@ class TreeTables:
         rows = min(_BLOCK, count)
         # Memory taken anew for each block would be given back and cleared by the system each time.
         masks, other = np.empty((2, rows, self._words), dtype=np.uint64)
-        values = np.empty((max((len(own) for own, _, _ in self._groups), default=0), rows))
+        most = max((len(own) for own, _, _ in self._groups), default=0)
+        places, values = np.empty((most, rows), dtype=np.int64), np.empty((most, rows))
         for begin in range(0, count, _BLOCK):
             start = min(begin, count - rows)  # the last block takes some rows a second time
             self._find_leaves([column[start : start + rows] for column in columns], masks, other)
-            self._add_up(masks, values, sums[start : start + rows])
+            self._add_up(masks, places, values, sums[start : start + rows])
         return sums
 
     def _find_leaves(
         self, columns: Sequence[Floats], masks: npt.NDArray[np.uint64], other: npt.NDArray[np.uint64]
     ) -> None:
-        masks.fill(np.iinfo(np.uint64).max)
-        for table in self._features:
-            places = table.bins.places(np.ascontiguousarray(columns[table.feature]))
+        if not self._tables:
+            masks.fill(np.iinfo(np.uint64).max)
+        for number, table in enumerate(self._tables):
             # Every place is in range; only with a mode for those that are not does NumPy write without a copy.
-            table.masks.take(places, axis=0, out=other, mode="clip")
-            masks &= other
+            table.masks.take(table.places(columns), axis=0, out=other if number else masks, mode="clip")
+            if number:
+                masks &= other
 
-    def _add_up(self, masks: npt.NDArray[np.uint64], room: Floats, sums: Floats) -> None:
+    def _add_up(self, masks: npt.NDArray[np.uint64], places: Integers, reached: Floats, sums: Floats) -> None:
         leaves = masks.view(self._mask_type)
         for target, (own, values, offsets) in enumerate(self._groups):
             if not len(own):
                 continue
             chosen = leaves[:, own].T if len(own) < leaves.shape[1] else leaves.T
-            places = self._slots(chosen)
-            places += offsets
-            reached = room[: len(own)]
-            values.take(places, out=reached, mode="clip")
+            found, there = places[: len(own)], reached[: len(own)]
+            self._find_slots(chosen, found)
+            found += offsets
+            values.take(found, out=there, mode="clip")
             # The trees lie along the first axis, along which NumPy adds one after the other.
-            np.add.reduce(reached, axis=0, out=sums[:, target])
+            np.add.reduce(there, axis=0, out=sums[:, target])
 
-    def _slots(self, masks: npt.NDArray[np.unsignedinteger]) -> Integers:
+    def _find_slots(self, masks: npt.NDArray[np.unsignedinteger], slots: Integers) -> None:
         """Where in its table each tree finds its leaf's value: by the mask itself, or by its lowest bit."""
         if self._bits == 8:
-            return masks.astype(np.int64, order="C")
+            np.copyto(slots, masks)
+            return
         lowest = np.ascontiguousarray(masks & (~masks + self._mask_type.type(1)))
         if self._bits < 64:  # a power of two is exact, and its exponent is the bit's number
-            return (lowest.astype(np.float32).view(np.int32) >> 23).astype(np.int64) - 127
-        return (lowest.astype(np.float64).view(np.int64) >> 52) - 1023
+            np.subtract(lowest.astype(np.float32).view(np.int32) >> 23, 127, out=slots)
+        else:
+            np.subtract(lowest.astype(np.float64).view(np.int64) >> 52, 1023, out=slots)
 
 
 @dataclass(frozen=True, slots=True)
-class _FeatureTable:
-    """Of one feature: how its values fall into bins, and each bin's masks, uint64 [bins, words]."""
+class _Table:
+    """Of one or a few features: how their values fall into bins, and each bin's masks, uint64 [bins, words]."""
 
-    feature: int
-    bins: "_Intervals | _Values"
+    features: tuple[tuple[int, "_Intervals | _Values"], ...]
     masks: npt.NDArray[np.uint64]
+
+    def places(self, columns: Sequence[Floats]) -> Integers:
+        """The bin of each row."""
+        (first, bins), *others = self.features
+        places = bins.places(np.ascontiguousarray(columns[first]))
+        for feature, bins in others:
+            places *= bins.count
+            places += bins.places(np.ascontiguousarray(columns[feature]))
+        return places
+
+    def with_table(self, other: "_Table") -> "_Table":
+        """One table for the features of both."""
+        masks = self.masks[:, None, :] & other.masks[None, :, :]
+        return _Table((*self.features, *other.features), masks.reshape(-1, masks.shape[2]))
+
+
+def _merged(tables: list[_Table]) -> list[_Table]:
+    """Fewer tables: features with few bins share one, as long as it stays in the nearest cache."""
+    merged: list[_Table] = []
+    for table in sorted(tables, key=lambda table: len(table.masks)):
+        if merged and merged[-1].masks.nbytes * len(table.masks) <= _NEAR:
+            merged[-1] = merged[-1].with_table(table)
+        else:
+            merged.append(table)
+    return merged
 
 
 class _Intervals:

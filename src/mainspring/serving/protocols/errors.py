@@ -42,8 +42,8 @@ class HttpRefusal(MainspringError):
         status: with which it is answered.
     """
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, status: int, message: str, cure: str = "") -> None:
+        super().__init__(message, cure=cure)
         self.status = status
 
     def to_dict(self) -> dict[str, Any]:
@@ -139,3 +139,17 @@ def dialect_of(path: str) -> Dialect:
     """
     _, _, rest = path.partition("/")
     return _BY_FIRST_PART.get(rest.partition("/")[0], NATIVE)
+
+
+def name_in(path: str) -> str:
+    """What stands in a path where a model's name would; empty where none does.
+
+    Examples:
+        >>> name_in("/predict/adult@3"), name_in("/v1/models/adult:predict"), name_in("/v2/models/adult/infer")
+        ('adult', 'adult', 'adult')
+        >>> name_in("/metrics")
+        ''
+    """
+    _, first, second, third, *_ = (*path.split("/", 4), "", "", "", "")
+    name = second if first in ("predict", "feedback") else third if second == "models" else ""
+    return name.partition(":")[0].partition("@")[0]
