@@ -283,7 +283,7 @@ def test_both_paths_count_and_log_alike(both: Running) -> None:
             ask(both.port, [post(body, extra)], 1)
         grown.append([after - was for after, was in zip(counts(), before, strict=True)])
     assert grown[0] == grown[1]
-    assert grown[0][:3] == [2, 1, 2]
+    assert grown[0][:3] == [2, 1, 3], "a refusal counts with its model too"
     assert grown[0][4] == 2
     assert grown[0][5] >= 6
     assert grown[0][6] == 6
