@@ -10,7 +10,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 PYTEST_ARGS ?=
 
-.PHONY: help setup demo test lint format soak soak-lowest soak-newest lock clean \
+.PHONY: help setup compiled demo test lint format soak soak-lowest soak-newest lock clean \
 	benchmark-quality benchmark-pipeline benchmark-score benchmark-prediction-log benchmark-serving
 
 help: ## Show what can be made
@@ -38,6 +38,10 @@ setup: .venv/.ready ## Make .venv with the locked dependencies and this package
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# As pip does for what it copies: where Python may not write these files itself, each start would pay for it.
+compiled: .venv/.ready
+	@$(BIN)/python -m compileall -q src
+
 lock: .venv/.ready ## Resolve the newest versions into requirements.lock, and take them into use
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links --extra all --group dev pyproject.toml -o requirements.lock
@@ -45,7 +49,7 @@ lock: .venv/.ready ## Resolve the newest versions into requirements.lock, and ta
 
 # --- what it does ----------------------------------------------------------------------------------------------
 
-demo: .venv/.ready ## See the whole loop at work on made-up data (at most three minutes)
+demo: compiled ## See the whole loop at work on made-up data (at most three minutes)
 	@$(BIN)/mainspring demo
 
 # --- checks ----------------------------------------------------------------------------------------------------
@@ -56,7 +60,7 @@ lint: .venv/.ready ## Style, types and the direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
-test: .venv/.ready ## All checks and all tests but the long ones
+test: compiled ## All checks and all tests but the long ones
 	@.ci/system-packages optional curl postgresql
 	@$(MAKE) --no-print-directory lint
 	@PATH="$$PATH:$$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1)" \
@@ -66,7 +70,7 @@ format: .venv/.ready ## Put the sources into the house style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-soak: soak-lowest soak-newest ## The suite under the lowest and the newest allowed versions, then the long tests
+soak: compiled soak-lowest soak-newest ## The suite under the lowest and the newest allowed versions, then the long tests
 	@$(BIN)/python -m pytest -n 2 -m soak --hypothesis-profile=default $(PYTEST_ARGS)
 
 soak-lowest soak-newest: soak-%: .venv/.ready
@@ -79,19 +83,19 @@ soak-lowest soak-newest: soak-%: .venv/.ready
 
 # --- measurements ----------------------------------------------------------------------------------------------
 
-benchmark-quality: .venv/.ready ## Scores of `init` and `run` with defaults on real data sets (MAINSPRING_TEST_DATA)
+benchmark-quality: compiled ## Scores of `init` and `run` with defaults on real data sets (MAINSPRING_TEST_DATA)
 	@$(BIN)/python benchmarks/quality.py
 
-benchmark-pipeline: .venv/.ready ## From a CSV to the first HTTP answer, beside a plain scikit-learn + MLflow script
+benchmark-pipeline: compiled ## From a CSV to the first HTTP answer, beside a plain scikit-learn + MLflow script
 	@$(BIN)/python benchmarks/pipeline.py
 
-benchmark-score: .venv/.ready ## Batch scoring of 5 million rows, beside pandas + predict_proba
+benchmark-score: compiled ## Batch scoring of 5 million rows, beside pandas + predict_proba
 	@$(BIN)/python benchmarks/score.py
 
-benchmark-prediction-log: .venv/.ready ## What the prediction log costs, and how quick a year of it is to read
+benchmark-prediction-log: compiled ## What the prediction log costs, and how quick a year of it is to read
 	@$(BIN)/python benchmarks/prediction_log.py
 
-benchmark-serving: .venv/.ready ## Requests a second of the gateway, beside what else serves such a model (15 minutes)
+benchmark-serving: compiled ## Requests a second of the gateway, beside what else serves such a model (15 minutes)
 	@.ci/system-packages required wrk
 	@$(BIN)/python benchmarks/serving.py $(BENCHMARK_ARGS)
 

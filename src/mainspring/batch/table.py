@@ -16,7 +16,7 @@ from mainspring.domain.schema import Column, Kind, Schema
 from mainspring.domain.source import Source
 from mainspring.release.runtimes.base import Runtime
 
-BATCH_ROWS = 50_000  # keeps a part, its text and its answers in some tens of megabytes
+BATCH_ROWS = 75_000  # keeps a part, its text and its answers in some tens of megabytes
 
 
 def score_table(

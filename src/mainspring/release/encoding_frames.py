@@ -1,6 +1,7 @@
 """Typed rows of a snapshot → the matrix that a compiled model takes: as `encoding`, but vectorised."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +14,15 @@ from mainspring.release.encoding import missing_code, unknown_code
 from mainspring.release.encoding_cells import NUMERIC_KINDS
 
 
-def frame_to_matrix(frame: pl.DataFrame, inputs: Sequence[InputField]) -> npt.NDArray[np.float64]:
-    """The rows in the compiled layout, float64 `[rows, len(inputs)]`, C order.
+def frame_to_matrix(
+    frame: pl.DataFrame, inputs: Sequence[InputField], order: Literal["C", "F"] = "C"
+) -> npt.NDArray[np.float64]:
+    """The rows in the compiled layout, float64 `[rows, len(inputs)]`.
 
     Args:
         frame: typed rows; columns that no input names are ignored.
         inputs: the release's fields, in the model's order.
+        order: in memory: row by row, or column by column, which is quicker where columns are read.
 
     Raises:
         DataError: a field has no column.
@@ -28,7 +32,7 @@ def frame_to_matrix(frame: pl.DataFrame, inputs: Sequence[InputField]) -> npt.ND
         >>> frame_to_matrix(pl.DataFrame({"job": ["pilot", "baker", None]}), [job]).tolist()
         [[1.0], [2.0], [3.0]]
     """
-    matrix = np.empty((frame.height, len(inputs)))
+    matrix = np.empty((frame.height, len(inputs)), order=order)
     for place, field in enumerate(inputs):
         values = _named(frame, field.name)
         if field.kind in NUMERIC_KINDS:
@@ -74,9 +78,12 @@ def _numbers(values: pl.Series, field: InputField) -> npt.NDArray[np.float64]:
 def _codes(texts: pl.Series, field: InputField) -> npt.NDArray[np.float64]:
     # Casting to an enumeration is a hash look-up per row; what it does not know becomes null.
     known = texts.cast(pl.Enum(list(field.vocabulary or ())), strict=False)
-    codes = known.to_physical().cast(pl.Float64).fill_null(unknown_code(field)).to_numpy().copy()
-    codes[texts.is_null().to_numpy()] = missing_code(field)
-    return codes
+    codes = known.to_physical().cast(pl.Float64)
+    if not codes.null_count():
+        return codes.to_numpy()
+    filled = codes.fill_null(unknown_code(field)).to_numpy().copy()
+    filled[texts.is_null().to_numpy()] = missing_code(field)
+    return filled
 
 
 def _floats(values: pl.Series) -> npt.NDArray[np.float64]:

@@ -73,7 +73,7 @@ class TabledRuntime:
     def predict_frame(self, frame: pl.DataFrame) -> Floats:
         from mainspring.release.encoding_frames import frame_to_matrix
 
-        return self.predict_matrix(frame_to_matrix(frame, self._inputs))
+        return self.predict_matrix(frame_to_matrix(frame, self._inputs, order="F"))
 
     def predict_matrix(self, matrix: Floats) -> Floats:
         """Outputs `[rows, k]` of a matrix in the compiled layout `[rows, fields]`."""
