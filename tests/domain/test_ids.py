@@ -1,5 +1,9 @@
 """Ids sort by time and digests do not depend on the order of keys."""
 
+import subprocess
+import sys
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -33,6 +37,30 @@ def test_a_later_id_sorts_after_an_earlier_one(start: int, milliseconds: int) ->
 def test_ids_of_one_moment_differ() -> None:
     clock = Frozen(1_700_000_000)
     assert len({uuid7(clock) for _ in range(1000)}) == 1000
+
+
+FORK = """
+import os
+from mainspring.domain.ids import uuid7
+uuid7()
+child = os.fork()
+print(*(uuid7() for _ in range(200)), sep="\\n", flush=True)
+if child:
+    os.waitpid(child, 0)
+else:
+    os._exit(0)
+"""
+
+
+def test_ids_of_threads_and_of_a_fork_differ() -> None:
+    with ThreadPoolExecutor(8) as threads:
+        found = [one for part in threads.map(lambda _: [uuid7() for _ in range(2_000)], range(8)) for one in part]
+    # What the parent holds ready, the child must not give out, too.
+    found += subprocess.run(
+        [sys.executable, "-c", FORK], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert len(found) == len({one[14:] for one in found}) == 16_400
+    assert all((parsed := uuid.UUID(one)).version == 7 and parsed.variant == uuid.RFC_4122 for one in found)
 
 
 @given(st.dictionaries(st.text(), st.integers()))

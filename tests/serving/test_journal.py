@@ -19,7 +19,7 @@ from mainspring.domain.task import Task
 from mainspring.errors import StoreError, Unavailable
 from mainspring.release.encoding import Encoder
 from mainspring.serving.drain import Drain
-from mainspring.serving.journal import Journal, LogOrders, open_journal
+from mainspring.serving.journal import Answered, Journal, LogOrders, open_journal
 from mainspring.serving.kept_key import kept_key
 from mainspring.serving.personal import KEY_FILE, digest_of, personal_secret
 from mainspring.serving.prediction_frames import (
@@ -321,6 +321,44 @@ def test_a_fault_of_the_log_costs_the_record_and_not_the_answer(desk: Desk, capl
     desk.journal.predicted("r1", manifest, [{"age": 1}], [[0.5, 0.5]], 0.001)
     assert desk.rows == 1
     assert desk.stored()["id"] == ["r1/0"]
+
+
+def test_answers_that_go_out_together_are_stored_each(desk: Desk) -> None:
+    manifest = manifest_of(InputField("age", Kind.NUMBER))
+    answers = [Answered(f"r{n}", None, [[0.5, 0.5]] * 2, 0.001, b'[{"age":1},{"age":%d}]' % n) for n in range(9)]
+    answers[3] = Answered("r3", [{"age": 1}, {"age": 3, "other": "secret"}], [[0.5, 0.5]] * 2, 0.001, b"secret")
+    answers[5] = Answered("r" * 300, None, [[0.5, 0.5]], 0.001, b'{"age":1}')
+    desk.journal.predicted_together(manifest, answers)
+    assert desk.drops == ["error"]
+    assert desk.rows == 16
+    assert not desk.on_disk("secret")
+    stored = desk.stored()
+    assert stored["id"] == [f"r{n}/{row}" for n in range(9) if n != 5 for row in (0, 1)]
+    assert stored["input_age"] == [age for n in range(9) if n != 5 for age in (1.0, float(n))]
+    assert set(stored["role"]) == {"champion"}
+
+
+def test_together_too_each_file_describes_its_releases(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.spool._file_bytes = 500
+    manifest = manifest_of(InputField("age", Kind.NUMBER))
+    for start in range(0, 60, 3):
+        together = [
+            Answered(f"r{n:02}", None, [[0.5, 0.5]], 0.1, b'{"age":%d}' % n) for n in range(start, start + 3)
+        ]
+        desk.journal.predicted_together(manifest, together)
+    assert desk.spool.generation > 5
+    assert desk.stored()["input_age"] == [float(n) for n in range(60)]
+
+
+def test_what_is_personal_is_never_kept_unseen(desk: Desk) -> None:
+    manifest = manifest_of(InputField("mail", Kind.TEXT, personal=Personal.HASH))
+    body = json.dumps({"mail": CLEAR}).encode()
+    desk.journal.predicted_together(manifest, [Answered("r1", None, [[0.5, 0.5]], 0.001, body)])
+    assert desk.drops == ["error"]
+    desk.journal.predicted_together(manifest, [Answered("r2", [{"mail": CLEAR}], [[0.5, 0.5]], 0.001, body)])
+    assert desk.stored()["id"] == ["r2/0"]
+    assert not desk.on_disk(CLEAR)
 
 
 def test_strict_answers_nothing_that_is_not_durable(tmp_path: Path) -> None:

@@ -54,6 +54,42 @@ def test_what_went_in_comes_out_in_order_over_many_files(tmp_path: Path) -> None
     assert all(file.path.stat().st_mode & 0o777 == 0o600 for file in files)
 
 
+def test_what_goes_in_together_comes_out_in_order(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", "worker-0", limit=PLENTY, file_bytes=1000)
+    payloads = [b"P" + bytes([n % 256]) * (n % 97) for n in range(500)]
+    for start in range(0, 500, 7):
+        before = spool.position
+        assert spool.append_together(payloads[start : start + 7])
+        assert spool.position == before + sum(HEAD.size + len(one) for one in payloads[start : start + 7])
+    spool.close()
+    assert read_all(tmp_path / "spool") == (payloads, 0)
+    assert len(spool_files(tmp_path / "spool")) > 10
+
+
+def test_what_cannot_go_in_together_is_not_there_at_all(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", "worker-0", limit=10_000)
+    assert spool.append_together([b"P1", b"P2"])
+    assert not spool.append_together([b"P3", b"P" * 10_000])
+    assert spool.append_together([b"P5"])
+    spool.close()
+    assert read_all(tmp_path / "spool") == ([b"P1", b"P2", b"P5"], 0)
+    strict = Spool(tmp_path / "strict", "worker-0", limit=PLENTY, strict=True)
+    assert not strict.append_together([b"P1"])
+    strict.close()
+    assert read_all(tmp_path / "strict") == ([], 0)
+
+
+def test_on_a_full_disk_nothing_goes_in_half(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 1 << 20) as disk:
+        spool = Spool(disk / "spool", "worker-0", limit=PLENTY)
+        payloads = [b"P" + bytes([n]) * 9_999 for n in range(30)]
+        taken = 0
+        while spool.append_together(payloads):
+            taken += 1
+        spool.close()
+        assert read_all(disk / "spool") == (payloads * taken, 0)
+
+
 def test_a_reader_follows_a_live_writer_and_sees_its_end(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "worker-0", limit=PLENTY)
     spool.append(b"Pone")

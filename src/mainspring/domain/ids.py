@@ -5,7 +5,10 @@ import json
 import os
 from typing import Any
 
-from mainspring.clock import SYSTEM_CLOCK, Clock
+from mainspring.clock import SYSTEM_CLOCK, Clock, milliseconds
+
+_RANDOM: list[str] = []  # 20 hexadecimal digits each: read from the system for many ids at once
+_AT_ONCE = 256
 
 
 def uuid7(clock: Clock = SYSTEM_CLOCK) -> str:
@@ -16,15 +19,18 @@ def uuid7(clock: Clock = SYSTEM_CLOCK) -> str:
         >>> uuid.UUID(uuid7()).version
         7
     """
-    milliseconds = int(clock.now().timestamp() * 1000)
-    random_bits = int.from_bytes(os.urandom(10), "big")  # 80, of which 74 are used
-    value = (milliseconds & ((1 << 48) - 1)) << 80
-    value |= 0x7 << 76
-    value |= (random_bits >> 68) << 64
-    value |= 0b10 << 62
-    value |= random_bits & ((1 << 62) - 1)
-    digits = f"{value:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    try:
+        digits = _RANDOM.pop()  # in one step, whatever other threads do
+    except IndexError:
+        fresh = os.urandom(10 * _AT_ONCE).hex()
+        _RANDOM.extend(fresh[start : start + 20] for start in range(20, len(fresh), 20))
+        digits = fresh[:20]
+    time = f"{milliseconds(clock) & 0xFFFF_FFFF_FFFF:012x}"
+    return f"{time[:8]}-{time[8:]}-7{digits[:3]}-{_VARIANT[digits[3]]}{digits[4:7]}-{digits[7:19]}"
+
+
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+os.register_at_fork(after_in_child=_RANDOM.clear)  # two processes must not give out the same ids
 
 
 def digest_bytes(content: bytes) -> str:

@@ -1,14 +1,12 @@
 """The ASGI application: finds the route, lets it answer, and turns every error into its dialect's answer."""
 
 import logging
-import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from time import perf_counter
 from typing import Any
 
 from mainspring.clock import SYSTEM_CLOCK, Clock
 from mainspring.domain.access import Role
-from mainspring.domain.ids import uuid7
 from mainspring.errors import (
     MainspringError,
     RequestTooLarge,
@@ -17,7 +15,7 @@ from mainspring.errors import (
     UnsupportedMedia,
 )
 from mainspring.serving.access import Access
-from mainspring.serving.exchange import Dialect, Request, Response, Route
+from mainspring.serving.exchange import Dialect, Request, Response, Route, request_id_of
 from mainspring.serving.grants import NOBODY
 from mainspring.serving.logs import ANSWERING, AnswerLog, place_of
 from mainspring.serving.meters import Meters
@@ -26,7 +24,6 @@ from mainspring.serving.rates import Rates
 from mainspring.serving.tracing import read_trace
 
 _LOG = logging.getLogger("mainspring.gateway")
-_SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:+=-]{0,99}")
 _BUFFERED = 256 * 2**20  # bytes of half-read bodies that a worker holds at most
 
 Scope = MutableMapping[str, Any]
@@ -79,8 +76,7 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        given = headers.get(b"x-request-id")
-        request_id = given.decode() if given is not None and _SANE_ID.fullmatch(given) else uuid7(self._clock)
+        request_id = request_id_of(headers, self._clock)
         request = Request(scope["method"], scope["path"], headers, b"", request_id, NOBODY)
         if b"traceparent" in headers:
             request.trace = read_trace(scope["headers"])

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mainspring.errors import ReleaseError, Unavailable
+from mainspring.release.encoding_typed import TypedRows
 
 Rows = Sequence[Mapping[str, object]]
 Outputs = list[list[float]]
@@ -45,6 +46,10 @@ class CompiledBatcher:
         alone: whether the request that asks is the only one in this worker.
         threads: where large requests run.
         batched: told the number of rows of each run.
+
+    Attributes:
+        encode, predict, batched: as given, for those who batch by themselves.
+        typed: reads plain bodies into the matrix at once; `None` where each has to be read with care.
     """
 
     def __init__(
@@ -55,26 +60,28 @@ class CompiledBatcher:
         alone: Callable[[], bool],
         threads: Executor,
         batched: Callable[[float], object],
+        typed: TypedRows | None = None,
     ) -> None:
-        self._encode = encode
-        self._predict = model.predict_matrix
+        self.typed = typed
+        self.encode = encode
+        self.predict = model.predict_matrix
         self._alone = alone
         self._threads = threads
-        self._batched = batched
+        self.batched = batched
         self._waiting: list[tuple[Matrix, asyncio.Future[Outputs]]] = []
 
     def read_by(self, encode: Callable[[Rows], Matrix]) -> None:
         """Read the rows of coming requests in another way."""
-        self._encode = encode
+        self.encode = encode
 
     async def outputs(self, rows: Rows) -> Outputs:
         if len(rows) >= LARGE:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._threads, self._large, rows)
-        matrix = self._encode(rows)
+        matrix = self.encode(rows)
         if self._alone():
-            self._batched(len(matrix))
-            return _listed(self._predict(matrix))
+            self.batched(len(matrix))
+            return _listed(self.predict(matrix))
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outputs] = loop.create_future()
         if not self._waiting:
@@ -83,9 +90,9 @@ class CompiledBatcher:
         return await future
 
     def _large(self, rows: Rows) -> Outputs:
-        matrix = self._encode(rows)
-        answers = [self._predict(matrix[start : start + 1024]) for start in range(0, len(matrix), 1024)]
-        self._batched(len(matrix))
+        matrix = self.encode(rows)
+        answers = [self.predict(matrix[start : start + 1024]) for start in range(0, len(matrix), 1024)]
+        self.batched(len(matrix))
         return _listed(np.concatenate(answers))
 
     def _flush(self) -> None:
@@ -102,7 +109,7 @@ class CompiledBatcher:
     def _run(self, batch: list[tuple[Matrix, "asyncio.Future[Outputs]"]]) -> None:
         matrix = batch[0][0] if len(batch) == 1 else np.concatenate([rows for rows, _ in batch])
         try:
-            answers = _listed(self._predict(matrix))
+            answers = _listed(self.predict(matrix))
         except Exception as error:
             if len(batch) == 1:
                 _fail(batch[0][1], error)
@@ -110,7 +117,7 @@ class CompiledBatcher:
             for one in batch:  # what one request breaks must not break its neighbours
                 self._run([one])
             return
-        self._batched(len(matrix))
+        self.batched(len(matrix))
         place = 0
         for rows, future in batch:
             if not future.done():

@@ -14,10 +14,12 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mainspring.serving.cycle import WholeAnswerCycle
+from mainspring.serving.direct import DirectCall, DirectPath
 from mainspring.serving.protocols.errors import HttpRefusal, dialect_of
 
 IDLE_SECONDS = 75.0  # longer than the 60 s after which common balancers drop a connection themselves
 STUCK_SECONDS = 30.0  # a client that reads nothing of its answer
+_GATHERED = 16_384  # bytes of an incomplete body that are held before the application counts them
 _FRAMING = 1 << 20  # bytes around the body (chunk sizes, trailers) beyond which nobody is honest
 
 _REST, _HEAD, _BODY = range(3)
@@ -33,6 +35,7 @@ class GuardedProtocol(HttpToolsProtocol):
     max_header_bytes = 16_384
     read_timeout = 10.0
     max_connections = 4_096
+    direct: DirectPath | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -49,6 +52,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._heard_at = self.loop.time()
         self._leaving = False  # the next answer is the last
         self._muted = False  # what the parser says now has been heard before
+        self._call: DirectCall | None = None  # whose body is not complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -73,6 +77,10 @@ class GuardedProtocol(HttpToolsProtocol):
             self._overhead += len(data) - got
             if self._overhead > _FRAMING + 8 * self._body_bytes:
                 self._refuse(400, "the body has more framing than content")
+        call = self._call
+        if call is not None and len(call.body) > _GATHERED:
+            self._call = None
+            self.hand_over(call, whole=False)
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -104,7 +112,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         if self._muted:
             return
-        super().on_message_begin()
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
         self._stage = _HEAD
         self._begun += 1
         self._head_bytes = self._raw_head = self._overhead = self._body_bytes = 0
@@ -134,17 +144,45 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._muted:
             return
         self._stage = _BODY
-        http_version = self.parser.get_http_version()
-        url = httptools.parse_url(self.url)
+        parser, previous = self.parser, self.cycle
+        http_version, method = parser.get_http_version(), parser.get_method()
+        keep_alive = http_version != "1.0" and parser.should_keep_alive() and not self._leaving
+        first = previous is None or previous.response_complete
+        if first and method == b"POST" and self.direct is not None and not self.expect_100_continue:
+            call = self.direct.admit(self, self.url, self.headers)
+            if call is not None and not parser.should_upgrade():
+                call.keep_alive = keep_alive
+                call.http_version = http_version
+                self._call = call
+                return
+        self.cycle = self._cycle(self.url, self.headers, method, http_version, keep_alive)
+        if first:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def _cycle(
+        self, target: bytes, headers: list[tuple[bytes, bytes]], method: bytes, http_version: str, keep_alive: bool
+    ) -> WholeAnswerCycle:
+        url = httptools.parse_url(target)
         path = url.path.decode("ascii")
-        scope: Any = self.scope
-        scope["method"] = self.parser.get_method().decode("ascii")
-        scope["http_version"] = http_version
-        scope["path"] = unquote(path) if "%" in path else path
-        scope["raw_path"] = url.path
-        scope["query_string"] = url.query or b""
-        previous = self.cycle
-        self.cycle = WholeAnswerCycle(
+        scope: Any = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": http_version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": self.root_path,
+            "method": method.decode("ascii"),
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": url.path,
+            "query_string": url.query or b"",
+            "headers": headers,
+            "state": self.app_state.copy(),
+        }
+        return WholeAnswerCycle(
             scope=scope,
             transport=self.transport,
             flow=self.flow,
@@ -154,25 +192,52 @@ class GuardedProtocol(HttpToolsProtocol):
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=self.expect_100_continue,
-            keep_alive=http_version != "1.0" and self.parser.should_keep_alive() and not self._leaving,
+            keep_alive=keep_alive,
             on_response=self.on_response_complete,
         )
-        if previous is None or previous.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
-        else:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, self.app))
+
+    def hand_over(self, call: DirectCall, *, whole: bool = True) -> None:
+        """Let the application answer a call after all.
+
+        Args:
+            whole: its body is complete.
+        """
+        cycle = self._cycle(call.url, call.headers, b"POST", call.http_version, call.keep_alive)
+        cycle.waiting_for_100_continue = False
+        cycle.body = bytearray(call.body)
+        cycle.more_body = not whole
+        cycle.message_event.set()
+        if not self.pipeline:  # else the last of those that wait
+            self.cycle = cycle
+        self._start_asgi_task(cycle, self.app)
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
-        super().on_body(body)
+        if self._call is not None:
+            self._call.add(body)
+        else:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
+        call = self._call
+        if call is not None:
+            self._call = None
+            self._stage = _REST
+            self._reading_since = None
+            self._ask(call)
+            return
         if self.parser.should_upgrade() and _has_body(dict(self.headers)):
             return  # the body is still to come: see `_ignore_upgrade`
         self._stage = _REST
         self._reading_since = None
         super().on_message_complete()
+
+    def _ask(self, call: DirectCall) -> None:
+        assert self.direct is not None
+        if not self.flow.write_paused and self.direct.take(call):
+            self.cycle = call  # type: ignore[assignment]
+        else:
+            self.hand_over(call)
 
     def on_response_complete(self) -> None:
         # As uvicorn's, without its timer for each response: `sweep` ends idle connections.
@@ -210,6 +275,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def last_request(self) -> None:
         """Close after the answers that are owed, or else after the next one."""
         self._leaving = True
+        if self._call is not None:
+            self._call.keep_alive = False
         if self.cycle is not None and not self.cycle.response_complete:
             self._close_after_the_last()
 
@@ -268,11 +335,18 @@ def _has_body(headers: dict[bytes, bytes]) -> bool:
     return b"transfer-encoding" in headers or headers.get(b"content-length", b"0").strip(b"0 ") != b""
 
 
-def guarded(*, max_header_bytes: int, read_timeout: float, max_connections: int) -> type[GuardedProtocol]:
-    """The protocol with these limits: bytes, seconds for a whole request to arrive, and open connections."""
+def guarded(
+    *, max_header_bytes: int, read_timeout: float, max_connections: int, direct: DirectPath | None = None
+) -> type[GuardedProtocol]:
+    """The protocol with these limits: bytes, seconds for a whole request to arrive, and open connections.
+
+    Args:
+        direct: answers plain requests without the application, where it can.
+    """
     limits = {
         "max_header_bytes": max_header_bytes,
         "read_timeout": read_timeout,
         "max_connections": max_connections,
+        "direct": direct,
     }
     return type("Guarded", (GuardedProtocol,), limits)

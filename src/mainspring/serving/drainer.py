@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from mainspring.clock import SYSTEM_CLOCK, Clock
 from mainspring.domain.ports import Tables
+from mainspring.serving.background import EQUAL, give_way, run_in_background
 from mainspring.serving.drain import Drain
 from mainspring.serving.drainer_process import DrainerOrders
 from mainspring.serving.log_state import SPOOL, write_state
@@ -103,6 +104,7 @@ class Drainer:
                 drain.close()
 
     def _finish(self) -> None:
+        give_way(os.getpid(), EQUAL)
         deadline = self._clock.monotonic() + self._orders.finish_timeout
         while True:
             if self._own.take():
@@ -137,7 +139,7 @@ def main() -> None:
         line += part
     orders = msgspec.json.decode(line, type=DrainerOrders)
     log_to(sys.stderr, as_json=orders.json_logs)
-    os.nice(_NICE)
+    run_in_background(_NICE)
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     Drainer(orders, control, DeltaTables(orders.tables), SYSTEM_CLOCK).run()

@@ -12,13 +12,14 @@ from pathlib import Path
 import msgspec
 
 from mainspring.clock import Clock
+from mainspring.serving.background import EQUAL, LAST, give_way
 from mainspring.serving.log_state import SPOOL
-from mainspring.serving.spool_files import spool_files
+from mainspring.serving.spool_files import spool_files, spooled_bytes
 
 _LOG = logging.getLogger("mainspring.gateway")
 _PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STEADY = 60.0  # a drainer that lived so long starts again with the shortest pause
-_LOOK = 1.0  # seconds between two looks whether there is something to store
+_LOOK = 1.0  # seconds between two looks at what there is to store
 # One thread is enough for it, and the gateway's workers need the others.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "TOKIO_WORKER_THREADS": "1", "RAYON_NUM_THREADS": "1"}
 
@@ -30,6 +31,7 @@ class DrainerOrders(msgspec.Struct, frozen=True):
         folder: the gateway's own; its siblings are those of other gateways of the workspace.
         tables: the URL of the tables.
         commit_every, finish_timeout: seconds.
+        hurry_bytes: when so much waits in the spool, storing it is as urgent as answering.
     """
 
     folder: str
@@ -40,6 +42,7 @@ class DrainerOrders(msgspec.Struct, frozen=True):
     keep_days: int | None
     finish_timeout: float
     json_logs: bool
+    hurry_bytes: int
 
 
 class DrainerProcess:
@@ -55,6 +58,7 @@ class DrainerProcess:
         self._start_at = 0.0
         self._next_look = 0.0
         self._failures = 0
+        self._hurries = False
 
     @property
     def pid(self) -> int | None:
@@ -66,6 +70,9 @@ class DrainerProcess:
         if self._process is not None:
             code = self._process.poll()
             if code is None:
+                if now >= self._next_look:
+                    self._next_look = now + _LOOK
+                    self._hurry(spooled_bytes(Path(self.orders.folder) / SPOOL) > self.orders.hurry_bytes)
                 return
             self._failures = 0 if now - self._started_at > _STEADY else self._failures + 1
             pause = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
@@ -98,6 +105,11 @@ class DrainerProcess:
             self._process.wait()
         self._forget()
 
+    def _hurry(self, needed: bool) -> None:
+        if self._process is not None and needed != self._hurries:
+            give_way(self._process.pid, EQUAL if needed else LAST)
+            self._hurries = needed
+
     def _has_work(self) -> bool:
         """Whether any gateway of the workspace has spool files; an empty one is not made."""
         return any(spool_files(spool) for spool in Path(self.orders.folder).parent.glob(f"*/{SPOOL}"))
@@ -114,6 +126,7 @@ class DrainerProcess:
                 start_new_session=True,
             )
         self._started_at = now
+        self._hurries = False
         self._control = ours
         with suppress(OSError):
             ours.sendall(msgspec.json.encode(self.orders) + b"\n")

@@ -5,13 +5,27 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from mainspring.clock import SYSTEM_CLOCK, Clock
 from mainspring.domain.access import Role
+from mainspring.domain.ids import uuid7
 from mainspring.domain.release import Manifest
 from mainspring.errors import MainspringError, NotAllowed
 from mainspring.serving.grants import EVERYBODY, Grant
 from mainspring.serving.tracing import Trace
 
 JSON = b"application/json"
+_SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:+=-]{0,99}")
+
+
+def request_id_of(headers: dict[bytes, bytes], clock: Clock = SYSTEM_CLOCK) -> str:
+    """The caller's `x-request-id` where it is sane, else a new UUIDv7; never a character that JSON escapes.
+
+    Examples:
+        >>> request_id_of({b"x-request-id": b"order-17"})
+        'order-17'
+    """
+    given = headers.get(b"x-request-id")
+    return given.decode() if given is not None and _SANE_ID.fullmatch(given) else uuid7(clock)
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ import logging
 import secrets
 from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,21 @@ def open_journal(
     return spool, Journal(kept, secret, logged=logged, dropped=dropped, clock=clock)
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a release answered, for the log; as the arguments of `Journal.predicted`.
+
+    Attributes:
+        rows: `None` where the body is known to hold nothing but the release's own fields, none of them personal.
+    """
+
+    request_id: str
+    rows: Rows | None
+    outputs: Sequence[Sequence[float]]
+    seconds: float
+    body: bytes | None
+
+
 class _Known:
     """What is the same for every answer of a release."""
 
@@ -92,6 +108,19 @@ class _Known:
         if len(rows) == 1 and len(rows[0]) == width:  # spelled out: it takes a third of the time
             return True
         return all(len(row) == width or (len(row) == width + 1 and key in row) for row in rows)
+
+    def frame(self, at: int, answer: Answered, role: Role, arm: str) -> bytes:
+        """What the spool holds of an answer given at this time (microseconds since the epoch)."""
+        body, rows = answer.body, answer.rows
+        if rows is None:
+            if body is None or not self.plain:  # nothing is kept unseen that may be personal
+                raise ValueError("the rows are missing")
+        elif not self.plain or not self.only_own(rows):
+            body = _encoded(self.mask(rows))
+        elif body is None:
+            body = _encoded(rows)
+        latency = int(answer.seconds * 1e6)
+        return prediction_frame(at, self.ref, answer.request_id, role, arm, latency, answer.outputs, body)
 
 
 def _encoded(rows: Rows) -> bytes:
@@ -162,17 +191,11 @@ class Journal:
         if spool is None:
             return None
         try:
-            known = self._known.get(request_ref := manifest.model + "@" + str(manifest.number))
-            if known is None or known.manifest is not manifest:
-                known = self._known[request_ref] = _Known(manifest, self.secret)
+            known = self._known_of(manifest)
             if known.generation != spool.generation and not self._describe(spool, known):
                 return None
-            if not known.plain or not known.only_own(rows):
-                body = _encoded(known.mask(rows))
-            elif body is None:
-                body = _encoded(rows)
-            at = int(self._now().timestamp() * 1e6)
-            payload = prediction_frame(at, known.ref, request_id, role, arm, int(seconds * 1e6), outputs, body)
+            answer = Answered(request_id, rows, outputs, seconds, body)
+            payload = known.frame(int(self._now().timestamp() * 1e6), answer, role, arm)
             before = spool.position
             done = spool.append(payload)
             if spool.position != before:
@@ -181,9 +204,7 @@ class Journal:
         except Unavailable:
             raise
         except Exception as error:  # a fault of ours costs the record, and in `batch` not the answer
-            if not self._told:
-                self._told = True
-                _LOG.exception("an answer could not be logged")
+            self._tell()
             if spool.strict:
                 raise Unavailable(
                     "the answer could not be logged, and nothing may go unrecorded",
@@ -191,6 +212,49 @@ class Journal:
                 ) from error
             self._dropped("error")
             return None
+
+    def predicted_together(self, manifest: Manifest, answers: Sequence[Answered]) -> None:
+        """In `batch`, write answers of a champion that go out together, in one write."""
+        spool = self._spool
+        if spool is None:
+            return
+        payloads = []
+        try:
+            known = self._known_of(manifest)
+            at = int(self._now().timestamp() * 1e6)
+            for answer in answers:
+                try:
+                    payloads.append((known.frame(at, answer, Role.CHAMPION, ""), len(answer.outputs)))
+                except Exception:  # a fault of ours costs the record, and not the answer
+                    self._tell()
+                    self._dropped("error")
+            if known.generation != spool.generation and not self._describe(spool, known):
+                return
+            if spool.append_together([payload for payload, _ in payloads]):
+                self._logged(sum(rows for _, rows in payloads))
+                return
+            for payload, rows in payloads:
+                if known.generation != spool.generation and not self._describe(spool, known):
+                    continue
+                before = spool.position
+                spool.append(payload)
+                if spool.position != before:
+                    self._logged(rows)
+        except Exception:
+            self._tell()
+            self._dropped("error")
+
+    def _known_of(self, manifest: Manifest) -> _Known:
+        ref = manifest.model + "@" + str(manifest.number)
+        known = self._known.get(ref)
+        if known is None or known.manifest is not manifest:
+            known = self._known[ref] = _Known(manifest, self.secret)
+        return known
+
+    def _tell(self) -> None:
+        if not self._told:
+            self._told = True
+            _LOG.exception("an answer could not be logged")
 
     def _describe(self, spool: Spool, known: _Known) -> bool:
         """Say in the spool's present file what the release is; whether that was possible."""

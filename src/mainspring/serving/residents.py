@@ -9,6 +9,7 @@ from pathlib import Path
 from mainspring.domain.release import Manifest
 from mainspring.errors import TamperedRelease
 from mainspring.release.encoding import Encoder
+from mainspring.release.encoding_typed import TypedRows
 from mainspring.release.opening import OpenRelease, open_release
 from mainspring.release.runtimes.native import NativeRuntime
 from mainspring.release.runtimes.onnx import OnnxRuntime
@@ -106,6 +107,7 @@ class ReleaseLoader:
                 alone=self._alone,
                 threads=self._threads,
                 batched=self._batched,
+                typed=_typed(release.manifest),
             )
             taken = min(max(resident_bytes() - before, _BASE + _LEAST * files), _BASE + _MOST * files)
             return OpenedRelease(release, compiled, None, taken)
@@ -119,6 +121,16 @@ class ReleaseLoader:
         )
         pid = runtime.pid if isinstance(runtime, NativeRuntime) else None
         return OpenedRelease(release, queue, thread, max(resident_bytes(pid), _BASE + files))
+
+
+def _typed(manifest: Manifest) -> TypedRows | None:
+    """The quick reader of a release's rows, where they may be kept as they come."""
+    if manifest.key_personal or any(field.personal for field in manifest.inputs):
+        return None
+    try:
+        return TypedRows(manifest.inputs, manifest.key)
+    except ValueError:  # names that no type can have
+        return None
 
 
 def resident_bytes(pid: int | None = None) -> int:

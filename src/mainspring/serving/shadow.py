@@ -29,6 +29,7 @@ from mainspring.release.opening import OpenRelease, open_release
 from mainspring.release.runtimes.native import NativeRuntime
 from mainspring.release.runtimes.onnx import OnnxRuntime
 from mainspring.release.signing import trusted_keys
+from mainspring.serving.background import run_in_background
 from mainspring.serving.journal import open_journal
 from mainspring.serving.logs import log_to
 from mainspring.serving.meters import Meters
@@ -43,6 +44,7 @@ from mainspring.serving.table import Table, Target, read_table
 _LOG = logging.getLogger("mainspring.gateway")
 _BATCH = 256  # rows that go through a model at once
 _READ = 1 << 18  # bytes taken from one worker at a time
+_NICE = 19
 _TURN = 0.25  # seconds after which it looks around though nothing came
 
 Rows = list[Any]
@@ -290,6 +292,7 @@ def main() -> None:
         line += byte
     orders = msgspec.json.decode(line, type=ShadowOrders)
     log_to(sys.stderr, as_json=orders.json_logs, worker="shadow")
+    run_in_background(_NICE)
     threading.current_thread().name = "shadow"
     shadow = Shadow(orders, control)
     try:

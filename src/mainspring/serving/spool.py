@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from zlib import crc32
@@ -117,17 +117,52 @@ class Spool:
             self._mend()
             self._refuse("full", must_keep)
             return None
-        self._room -= size
-        self._size += size
-        self.position += size
         future = None
         if self.strict:
             future = asyncio.get_running_loop().create_future()
-            self._waiting.append((self.position, future))
+            self._waiting.append((self.position + size, future))
+        self._count(size)
+        if future is not None:
             self._wake.set()
+        return future
+
+    def append_together(self, payloads: Sequence[bytes]) -> bool:
+        """In `batch`, hand all payloads to the system in one write, into one file.
+
+        Returns:
+            Whether that was done. Where not, none was written: `append` each, and hear what is wrong.
+        """
+        if self.strict:
+            return False
+        parts: list[bytes] = []
+        for payload in payloads:
+            length = len(payload)
+            if length > LARGEST:
+                return False
+            parts += (HEAD.pack(length, crc32(payload)), payload)
+        content = b"".join(parts)
+        if len(content) > self._room:
+            return False
+        try:
+            descriptor = self._descriptor
+            if descriptor is None:
+                descriptor = self._open()
+            written = os.write(descriptor, content)
+        except OSError:
+            written = -1
+        if written != len(content):
+            self._mend()
+            return False
+        self._count(written)
+        return True
+
+    def _count(self, size: int) -> None:
+        """So much was written."""
+        self._room -= size
+        self._size += size
+        self.position += size
         if self._old or self._size >= self._file_bytes:
             self._turn()
-        return future
 
     def close(self) -> None:
         """Make everything durable, and let go of the file."""

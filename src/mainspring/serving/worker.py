@@ -27,6 +27,7 @@ from mainspring.serving.access import Access
 from mainspring.serving.app import App
 from mainspring.serving.connection import GuardedProtocol, guarded
 from mainspring.serving.dataplane import Dataplane
+from mainspring.serving.direct import DirectPath
 from mainspring.serving.exchange import HttpProtocol
 from mainspring.serving.feedback import FeedbackIntake
 from mainspring.serving.health import Health
@@ -113,16 +114,30 @@ class Worker:
             Health(self.pool, meters),
         )
         protocols = (*described, OpenApi(self.pool, described))
+        rates = Rates(orders.rates, most) if (most := orders.max_requests_per_second) else None
         app = App(
             [route for protocol in protocols for route in protocol.routes()],
             access=self._access,
             meters=meters,
             max_body=orders.max_body_bytes,
             max_waiting=orders.max_waiting,
-            rates=Rates(orders.rates, most) if (most := orders.max_requests_per_second) else None,
+            rates=rates,
             log=AnswerLog(orders.access_log) if orders.access_log else None,
             is_routed=plane.is_routed,
         )
+        # An answer that waits for the disk, or is logged, goes the usual way.
+        direct = None
+        if orders.log.durability != "strict" and not orders.access_log:
+            direct = DirectPath(
+                self.pool,
+                access=self._access,
+                meters=meters,
+                journal=journal,
+                rates=rates,
+                max_body=orders.max_body_bytes,
+                max_waiting=orders.max_waiting,
+                max_rows=orders.max_rows,
+            )
         self._tls = _tls(orders)
         self._server = GatewayServer(
             uvicorn.Config(
@@ -131,6 +146,7 @@ class Worker:
                     max_header_bytes=orders.max_header_bytes,
                     read_timeout=orders.read_timeout,
                     max_connections=orders.max_connections,
+                    direct=direct,
                 ),
                 loop="uvloop",
                 ws="none",

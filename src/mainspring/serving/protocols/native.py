@@ -1,7 +1,7 @@
 """Our own protocol: `POST /predict/{model}` with one row or many, features by name."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -43,15 +43,25 @@ class NativeProtocol:
         request.native = True
         answer = await plane.predict(request, release, rows, pinned=champion is None and "@" in name)
         release = answer.release
-        body = _ENCODE(
-            {
-                "model": release.model,
-                "release": release.ref,
-                "id": request.id,
-                "predictions": predictions(release.manifest.output, answer.outputs),
-            }
-        )
+        body = answer_body(release.manifest)(request.id, answer.outputs)
         return Response(200, body, model=release.model, release=release.ref)
+
+
+def answer_body(manifest: Manifest) -> Callable[[str, Outputs], bytes]:
+    """The answer's body, given the request's id (as `request_id_of` gives it) and the outputs.
+
+    Examples:
+        >>> answer_body(manifest)("order-17", [[0.25]])  # doctest: +SKIP
+        b'{"model":"prices","release":"prices@1","id":"order-17","predictions":[{"prediction":0.25}]}'
+    """
+    output = manifest.output
+    model, ref = _ENCODE(manifest.model), _ENCODE(str(manifest.ref))
+    start = b'{"model":%s,"release":%s,"id":"' % (model, ref)
+
+    def body(request_id: str, outputs: Outputs) -> bytes:
+        return b'%s%s","predictions":%s}' % (start, request_id.encode(), _ENCODE(predictions(output, outputs)))
+
+    return body
 
 
 def predictions(spec: OutputSpec, outputs: Outputs) -> list[dict[str, Any]]:
