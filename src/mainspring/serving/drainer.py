@@ -22,6 +22,7 @@ from mainspring.domain.ports import Tables
 from mainspring.serving.background import EQUAL, give_way, run_in_background
 from mainspring.serving.drain import Drain
 from mainspring.serving.drainer_process import DrainerOrders
+from mainspring.serving.label_watch import LabelWatch
 from mainspring.serving.log_state import SPOOL, write_state
 from mainspring.serving.logs import log_to
 from mainspring.serving.spool_files import spool_files
@@ -47,6 +48,7 @@ class Drainer:
         self._clock = clock
         self._folder = Path(orders.folder)
         self._upkeep = Upkeep(tables, clock, orders.keep_days)
+        self._labels = LabelWatch(tables, clock)
         self._own = self._drain(self._folder)
         self._noted = b""
 
@@ -54,8 +56,10 @@ class Drainer:
         """Until the parent ends the stream; then everything that can be stored is."""
         next_look = 0.0
         while not self._is_over():
+            self._labels.step()
             if self._own.take():
                 self._own.step()
+                self._own.state.labels = self._labels.found
                 self._note()
             if self._clock.monotonic() >= next_look:
                 self._leftovers()

@@ -52,4 +52,19 @@ class LogFamilies(Collector):
         )
         if state.committed_at is not None:
             committed.add_metric((), state.committed_at)
-        yield from (rows, drops, feedback, stored, damaged, waiting, failing, committed)
+        share = GaugeMetricFamily(
+            "mainspring_label_share",
+            "Share of the last week's predictions whose truth is known.",
+            labels=("model",),
+        )
+        delay = GaugeMetricFamily(
+            "mainspring_label_delay_seconds",
+            "From a prediction to its label: what so many of the known labels of the last week took at most.",
+            labels=("model", "quantile"),
+        )
+        for model, of in state.labels.items():
+            share.add_metric((model,), of.share)
+            for quantile, seconds in (("0.5", of.delay_median), ("0.9", of.delay_90)):
+                if seconds is not None:
+                    delay.add_metric((model, quantile), seconds)
+        yield from (rows, drops, feedback, stored, damaged, waiting, failing, committed, share, delay)

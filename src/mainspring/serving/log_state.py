@@ -13,6 +13,20 @@ STATE_FILE = "log.json"
 SPOOL = "spool"
 
 
+class LabelState(msgspec.Struct, frozen=True):
+    """The labels of a model's predictions of the last week.
+
+    Attributes:
+        share: of the predictions, whose truth is known.
+        delay_median, delay_90: seconds within which half, and nine tenths, of the known labels came.
+    """
+
+    predictions: int
+    share: float
+    delay_median: float | None
+    delay_90: float | None
+
+
 class LogState(msgspec.Struct):
     """What one gateway's drainer says of its work.
 
@@ -24,6 +38,7 @@ class LogState(msgspec.Struct):
         committed_at: seconds since the epoch; `None` before the first commit.
         damaged_bytes, damaged_frames: what no frame or no record could be made of.
         trouble: why something cannot be stored at present, or nothing.
+        labels: by model, once they were counted.
     """
 
     durability: str = "batch"
@@ -34,6 +49,7 @@ class LogState(msgspec.Struct):
     damaged_bytes: int = 0
     damaged_frames: int = 0
     trouble: str = ""
+    labels: dict[str, LabelState] = {}
 
 
 def write_state(folder: Path, state: LogState) -> None:
