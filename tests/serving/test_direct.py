@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
 from mainspring.domain.ids import digest_bytes
-from mainspring.domain.routing import Share, Traffic
+from mainspring.domain.routing import Arm, Share, Traffic
 from mainspring.domain.schema import Personal
 from mainspring.domain.task import Task
 from mainspring.serving.access import Access
@@ -36,6 +37,7 @@ from mainspring.serving.residents import ReleaseLoader
 from mainspring.serving.spool import Spool
 from mainspring.serving.spool_files import SpoolReader, spool_files
 from mainspring.serving.table import Rules, Table, Target
+from mainspring.stores.tables_delta import DeltaTables
 
 from .conftest import INPUTS, ROW, Running, Shop, expected, start
 
@@ -290,6 +292,57 @@ def test_both_paths_count_and_log_alike(both: Running) -> None:
     assert both.count("mainspring_requests_in_flight") == 1, "this one"
 
 
+def test_shared_traffic_falls_alike_on_both_paths(shop: Shop) -> None:
+    shop.seal(1, event_key="visit")
+    for number in (2, 3, 4):
+        shop.seal(number, event_key="visit")
+    shop.promote(1)
+    rules = Traffic(canary=Share(2, 0.3), arms=(Arm("blue", 3, 0.3),), shadows=(Share(4, 1.0),))
+    generation = shop.share(rules)
+    running = start(shop, log={"commit_every": 0.2})
+    try:
+        running.wait_until(lambda: running.acknowledged(generation, "adult"))
+        cases: list[tuple[bytes, Any]] = []
+        for n in range(12):
+            cases += [
+                (b"x-routing-key: user-%d\r\n" % n, ROW),
+                (b"x-routing-key: user-%d\r\n" % n, {**ROW, "visit": "not asked"}),
+                (b"", [{**ROW, "visit": f"v{n}"}, {**ROW, "visit": "second"}]),
+                (b"", {**ROW, "visit": n}),
+                (b"", {**ROW, "visit": n + 0.5}),
+                (b"x-routing-key: \r\n", {**ROW, "visit": None}),
+                (b"", {"rows": [ROW]}),
+            ]
+        chosen: list[list[bytes]] = [[], []]
+        for path, extra in enumerate((b"", USUAL)):
+            # Its own id routes a request that has no key: the same on both paths, and other names in the log.
+            for n, (header, body) in enumerate(cases):
+                name = b"x-request-id: case-%d\r\n" % n
+                answer = ask(running.port, [post(body_of(body), header + name + extra)], 1)[0][0]
+                chosen[path].append(re.findall(rb"x-release: (\S+)", answer)[0])
+        assert chosen[0] == chosen[1]
+        assert set(chosen[0]) == {b"adult@1", b"adult@2", b"adult@3"}
+        tables = DeltaTables(str(shop.root / "tables"))
+        rows = 2 * sum(len(body) if isinstance(body, list) else 1 for _, body in cases)
+
+        def stored() -> pl.DataFrame:
+            found = tables.scan("predictions/adult").collect() if tables.exists("predictions/adult") else None
+            return pl.DataFrame() if found is None else found
+
+        running.wait_until(lambda: stored().height == 2 * rows)
+        told = stored().group_by("id", "release", "role", "arm").len()
+        assert told.get_column("len").to_list() == [2] * told.height, "each path logged the same, once"
+        roles = {(number, role, arm) for _, number, role, arm, _ in told.rows()}
+        assert roles == {
+            (1, "champion", None),
+            (2, "canary", None),
+            (3, "arm", "blue"),
+            (4, "shadow", None),
+        }
+    finally:
+        assert running.stop() == 0
+
+
 def test_many_at_once_each_get_their_own(both: Running) -> None:
     failed = []
 
@@ -459,7 +512,7 @@ def test_a_client_that_waits_to_be_asked_for_the_body_is_asked(sealed: Shop, tmp
     asyncio.run(run())
 
 
-def test_shared_traffic_and_a_full_gateway_take_the_usual_way(sealed: Shop, tmp_path: Path) -> None:
+def test_a_full_gateway_takes_the_usual_way(sealed: Shop, tmp_path: Path) -> None:
     async def run() -> None:
         async with desk(sealed, tmp_path, max_waiting=2) as at:
             assert await at.statuses(GOOD) == [200]
@@ -468,10 +521,28 @@ def test_shared_traffic_and_a_full_gateway_take_the_usual_way(sealed: Shop, tmp_
             assert await at.statuses(GOOD) == [206]
             at.meters.left()
             at.meters.left()
+            assert await at.statuses(GOOD) == [200]
+
+    asyncio.run(run())
+
+
+def test_challengers_are_asked_as_the_champion_is(sealed: Shop, tmp_path: Path) -> None:
+    visits = [post(body_of(ROW), b"x-routing-key: user-%d\r\n" % n) for n in range(20)]
+
+    async def run() -> None:
+        async with desk(sealed, tmp_path) as at:
             one, two = target(sealed, 1), target(sealed, 2)
             rules = Rules(Traffic(canary=Share(2, 0.5)), (two,), (), ())
             await at.pool.apply(Table(2, (one,), (two,), rules={"adult": rules}))
-            assert await at.statuses(GOOD, GOOD) == [206, 206]
+            assert await at.statuses(*visits) == [200] * 20
+            challengers = at.pool.routers["adult"].challengers
+            challengers[2].batcher = object()  # type: ignore[assignment]
+            found = await at.statuses(*visits)
+            assert set(found) == {200, 206}, "the champion answers here, and a release that did not compile there"
+            challengers.clear()
+            assert await at.statuses(*visits) == [200] * 20, (
+                "a challenger that is refused, and the champion answers"
+            )
             await at.pool.apply(Table(3, (two,), (one,)))
             assert await at.statuses(GOOD, GOOD) == [200, 200]
 

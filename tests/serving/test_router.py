@@ -10,8 +10,7 @@ import pytest
 from mainspring.domain.release import InputField
 from mainspring.domain.routing import Arm, Share, Traffic, assign
 from mainspring.domain.schema import Kind
-from mainspring.serving.exchange import Request
-from mainspring.serving.router import routing_key
+from mainspring.serving.router import event_of, routing_key
 
 from .conftest import INPUTS, ROW, Running, Shop, expected, start
 
@@ -193,8 +192,8 @@ def test_releases_with_other_fields_take_each_others_rows(shop: Shop) -> None:
     ],
 )
 def test_the_routing_key_of_a_request(headers: dict[bytes, bytes], rows: list[Any], key: bytes) -> None:
-    assert routing_key(Request("POST", "/", headers, b"", "request"), rows, "user") == key
+    assert routing_key(headers, event_of(rows, "user"), "request") == key
 
 
 def test_without_a_key_the_request_itself_is_routed() -> None:
-    assert routing_key(Request("POST", "/", {}, b"", "request"), [{"user": "u1"}], None) == b"request"
+    assert routing_key({}, event_of([{"user": "u1"}], None), "request") == b"request"

@@ -15,7 +15,6 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mainspring.domain.routing import Share, Traffic, shadowed
-from mainspring.serving.exchange import Request
 from mainspring.serving.meters import Meters
 from mainspring.serving.shadow_feed import ShadowFeed
 from mainspring.serving.shadow_frames import FrameReader, Sighting
@@ -226,13 +225,10 @@ def test_the_feed_never_blocks_and_counts_what_it_drops(tmp_path: Path) -> None:
     meters = Meters(tmp_path, 0)
     body = json.dumps([ROW] * 100).encode()
 
-    def request(number: int, *, native: bool) -> Request:
-        return Request("POST", "/predict/adult", {}, body, f"r{number}", native=native)
-
     async def go() -> list[Sighting]:
         feed = ShadowFeed(ours, meters, most_bytes=1_000_000)
         for number in range(2_000):
-            feed.offer(request(number, native=number % 2 == 0), "adult", (2, 3), [ROW] * 100)
+            feed.offer("adult", (2, 3), f"r{number}", body if number % 2 else [ROW] * 100, 100, len(body))
             if number % 50 == 0:
                 await asyncio.sleep(0)
         await asyncio.sleep(0.1)

@@ -30,6 +30,9 @@ class TypedRows:
         inputs: the release's fields, in the model's order.
         key: a further field that rows may have, the event's key.
 
+    Attributes:
+        has_key: the key is a field of its own, and not one of the inputs.
+
     Raises:
         ValueError: these fields have names that no such type can have.
 
@@ -65,8 +68,10 @@ class TypedRows:
                 scope[f"read{place}"] = convert
                 reads.append(f"read{place}(row.{slot})")
             slots.append((slot, kind if field.required else kind | None))
-        if key is not None and key not in names.values():
-            names["key"] = key
+        # An input is read as its kind has it, which need not be as it was written.
+        self.has_key = key is not None and key not in names.values()
+        if self.has_key:
+            names["key"] = str(key)
             slots.append(("key", _KEY | msgspec.UnsetType, msgspec.UNSET))
         row = msgspec.defstruct("Row", slots, rename=names, forbid_unknown_fields=True, gc=False, frozen=True)
         self._row = row
@@ -83,6 +88,10 @@ class TypedRows:
         except (msgspec.DecodeError, ValueError, RecursionError):
             return None
         return found if found.__class__ is list else [found]
+
+    def key_of(self, row: Any) -> object:
+        """The further field of a decoded row, `None` where it is not there; only where `has_key`."""
+        return None if row.key is msgspec.UNSET else row.key
 
     def matrix(self, rows: Sequence[Any]) -> npt.NDArray[np.float64] | None:
         """What was decoded in the compiled layout, float64 `[len(rows), len(inputs)]`; or `None`, as `decode`."""

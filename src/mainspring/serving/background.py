@@ -1,4 +1,4 @@
-"""How much of the processor the gateway's background processes get beside those that answer.
+"""How much of the processor the gateway's background work gets beside that of answering.
 
 `nice` alone says little: on Linux, a session of its own is a scheduling group of its own, and `nice` counts only
 within a group. What counts between groups is the group's own value, which may also be lowered again (sched(7),
@@ -6,6 +6,8 @@ within a group. What counts between groups is the group's own value, which may a
 """
 
 import os
+import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +23,12 @@ def run_in_background(nice: int) -> None:
     """
     os.nice(nice)
     give_way(os.getpid(), LAST)
+
+
+def let_thread_give_way() -> None:
+    """Let the other threads of this process go first, for the thread that calls and for ever."""
+    if sys.platform == "linux":  # elsewhere it would be the whole process
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LAST)
 
 
 def give_way(pid: int, nice: int) -> None:

@@ -24,7 +24,7 @@ from mainspring.serving.journal import Journal
 from mainspring.serving.loaded import Loaded
 from mainspring.serving.meters import Meters
 from mainspring.serving.pool import ReleasePool
-from mainspring.serving.router import Router, routing_key
+from mainspring.serving.router import Router, event_of, routing_key
 from mainspring.serving.shadow_feed import ShadowFeed
 
 _LOG = logging.getLogger("mainspring.gateway")
@@ -209,7 +209,7 @@ class Dataplane:
     async def _shared(self, request: Request, champion: Loaded, rows: list[Any], router: Router) -> Answer:
         """Let the release answer to which the request falls, the champion where that one does not, and let the
         shadows know."""
-        key = routing_key(request, rows, champion.manifest.key)
+        key = routing_key(request.headers, event_of(rows, champion.manifest.key), request.id)
         chosen, role, arm = router.choose(champion, key)
         answer = None
         if chosen is not champion:
@@ -225,7 +225,8 @@ class Dataplane:
         if self._shadows is not None:
             numbers = router.shadows(key, answer.release.target.number)
             if numbers:
-                self._shadows.offer(request, champion.model, numbers, rows)
+                said = request.body if request.native else rows
+                self._shadows.offer(champion.model, numbers, request.id, said, len(rows), len(request.body))
         return answer
 
     def _tell(self, challenger: Loaded, champion: Loaded, error: Exception) -> None:

@@ -1,6 +1,7 @@
-"""The direct path: plain requests to a compiled champion, answered without a task for each.
+"""The direct path: plain requests to compiled releases, answered without a task for each.
 
-`POST /predict/{model}` is nearly always the same: a key that is known, rows that fit, a model in this process.
+`POST /predict/{model}` is nearly always the same: a key that is known, rows that fit, a model in this process,
+whether it is the champion, a canary or an arm.
 Such requests are gathered as they arrive in one turn of the event loop, go through the model together at its end,
 are logged in one write, and answered. No timer: one that is alone waits for nobody.
 
@@ -29,6 +30,8 @@ from mainspring.serving.pool import ReleasePool
 from mainspring.serving.protocols.body import decode_json, rows_of
 from mainspring.serving.protocols.native import answer_body
 from mainspring.serving.rates import Rates
+from mainspring.serving.router import ROUTING_KEY, event_of, routing_key
+from mainspring.serving.shadow_feed import ShadowFeed
 from mainspring.serving.tracing import Trace, read_trace
 
 _PATH = b"/predict/"
@@ -71,6 +74,7 @@ class DirectCall:
     """
 
     __slots__ = (
+        "arm",
         "began",
         "body",
         "connection",
@@ -86,7 +90,9 @@ class DirectCall:
         "name",
         "response_complete",
         "response_started",
+        "role",
         "rows",
+        "shadows",
         "started",
         "trace",
         "url",
@@ -101,6 +107,9 @@ class DirectCall:
     matrix: Matrix
     began: float
     http_version: str
+    role: AnswerRole
+    arm: str | None
+    shadows: tuple[int, ...]
 
     def __init__(
         self,
@@ -148,6 +157,7 @@ class DirectPath:
     """Args:
     pool, access, meters, rates, max_body, max_waiting, max_rows: as the application and the dataplane have them.
     journal: of predictions; in `strict`, there is no direct path.
+    shadows: takes what shadows are to see.
     """
 
     def __init__(
@@ -161,9 +171,11 @@ class DirectPath:
         max_body: int,
         max_waiting: int,
         max_rows: int,
+        shadows: ShadowFeed | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._pool = pool
+        self._shadows = shadows
         self._access = access
         self._meters = meters
         self._journal = journal
@@ -181,8 +193,7 @@ class DirectPath:
         if not url.startswith(_PATH):
             return None
         name = url[9:].decode("latin-1")
-        pool = self._pool
-        if name not in pool.champions or name in pool.routers:
+        if name not in self._pool.champions:
             return None
         fields = dict(headers)
         if b"content-encoding" in fields or int(fields.get(b"content-length", 0)) > self._max_body:
@@ -199,21 +210,28 @@ class DirectPath:
         """Take a call whose body is complete, if it can be answered on this path; else the application may."""
         try:
             return self._taken(call)
-        except Exception:  # rows that do not fit, and whatever else: the application says what is wrong
+        except Exception:  # rows: the application says what is wrong
             return False
 
     def _taken(self, call: DirectCall) -> bool:
-        pool, meters = self._pool, self._meters
-        release = pool.champions.get(call.name)
-        if release is None or call.name in pool.routers or meters.in_flight >= self._max_waiting:
-            return False
-        batcher = release.batcher
-        if not isinstance(batcher, CompiledBatcher) or len(call.body) > self._max_body:
+        meters = self._meters
+        champion = self._pool.champions.get(call.name)
+        if champion is None or meters.in_flight >= self._max_waiting or len(call.body) > self._max_body:
             return False
         body = call.body = bytes(call.body)
+        call.id = request_id_of(call.fields, self._clock)
+        router = self._pool.routers.get(call.name)
+        if router is None:
+            release, call.role, call.arm, call.shadows = champion, AnswerRole.CHAMPION, None, ()
+        else:
+            key = _key(call, body, champion)
+            release, call.role, call.arm = router.choose(champion, key)
+            call.shadows = router.shadows(key, release.target.number)
+        batcher = release.batcher
+        if not isinstance(batcher, CompiledBatcher):
+            return False
         if not (self._read_plain(call, body, batcher) or self._read(call, body, batcher)):
             return False
-        call.id = request_id_of(call.fields, self._clock)
         call.trace = read_trace(call.headers) if b"traceparent" in call.fields else None
         # Last, so that what the application refuses is counted by it alone.
         if self._rates is not None and not self._rates.allows(call.grant.slot):
@@ -292,7 +310,9 @@ class DirectPath:
         self._journal.predicted_together(
             release.manifest,
             [
-                Answered(call.id, call.rows, part, answered - call.began, bytes(call.body))
+                Answered(
+                    call.id, call.rows, part, answered - call.began, bytes(call.body), call.role, call.arm or ""
+                )
                 for call, part in zip(calls, parts, strict=True)
             ],
         )
@@ -300,12 +320,15 @@ class DirectPath:
         body_of = answer_body(release.manifest)
         for call, part in zip(calls, parts, strict=True):
             self._send(release, call, body_of(call.id, part), answered, logged)
+            if call.shadows and self._shadows is not None:
+                body = bytes(call.body)
+                self._shadows.offer(release.model, call.shadows, call.id, body, call.count, len(body))
 
     def _send(self, release: Loaded, call: DirectCall, body: bytes, answered: float, logged: float) -> None:
         model, ref = release.model, release.ref
         meters = self._meters
         now = perf_counter()
-        meters.answered_as(model, ref, AnswerRole.CHAMPION)
+        meters.answered_as(model, ref, call.role)
         meters.answered(model, ref, 200, now - call.started)
         meters.staged(model, ref, call.started, (call.began, answered, logged), now)
         defaults = call.connection.server_state.default_headers
@@ -320,3 +343,14 @@ class DirectPath:
             b"x-prediction-id: %s\r\nx-release: %s\r\n%s\r\n%s"
             % (self._head, len(body), call.id.encode(), ref.encode(), more, body)
         )
+
+
+def _key(call: DirectCall, body: bytes, champion: Loaded) -> bytes:
+    """What the call is routed by; raises where its rows cannot be read."""
+    event, field = None, champion.manifest.key
+    if field is not None and not call.fields.get(ROUTING_KEY):
+        batcher = champion.batcher
+        typed = batcher.typed if isinstance(batcher, CompiledBatcher) else None
+        rows = typed.decode(body) if typed is not None and typed.has_key else None
+        event = event_of(rows_of(decode_json(body)), field) if typed is None or not rows else typed.key_of(rows[0])
+    return routing_key(call.fields, event, call.id)

@@ -77,6 +77,7 @@ class Answered:
 
     Attributes:
         rows: `None` where the body is known to hold nothing but the release's own fields, none of them personal.
+        role, arm: as what it answered.
     """
 
     request_id: str
@@ -84,6 +85,8 @@ class Answered:
     outputs: Sequence[Sequence[float]]
     seconds: float
     body: bytes | None
+    role: Role = Role.CHAMPION
+    arm: str = ""
 
 
 class _Known:
@@ -109,7 +112,7 @@ class _Known:
             return True
         return all(len(row) == width or (len(row) == width + 1 and key in row) for row in rows)
 
-    def frame(self, at: int, answer: Answered, role: Role, arm: str) -> bytes:
+    def frame(self, at: int, answer: Answered) -> bytes:
         """What the spool holds of an answer given at this time (microseconds since the epoch)."""
         body, rows = answer.body, answer.rows
         if rows is None:
@@ -120,7 +123,9 @@ class _Known:
         elif body is None:
             body = _encoded(rows)
         latency = int(answer.seconds * 1e6)
-        return prediction_frame(at, self.ref, answer.request_id, role, arm, latency, answer.outputs, body)
+        return prediction_frame(
+            at, self.ref, answer.request_id, answer.role, answer.arm, latency, answer.outputs, body
+        )
 
 
 def _encoded(rows: Rows) -> bytes:
@@ -194,8 +199,8 @@ class Journal:
             known = self._known_of(manifest)
             if known.generation != spool.generation and not self._describe(spool, known):
                 return None
-            answer = Answered(request_id, rows, outputs, seconds, body)
-            payload = known.frame(int(self._now().timestamp() * 1e6), answer, role, arm)
+            answer = Answered(request_id, rows, outputs, seconds, body, role, arm)
+            payload = known.frame(int(self._now().timestamp() * 1e6), answer)
             before = spool.position
             done = spool.append(payload)
             if spool.position != before:
@@ -214,7 +219,7 @@ class Journal:
             return None
 
     def predicted_together(self, manifest: Manifest, answers: Sequence[Answered]) -> None:
-        """In `batch`, write answers of a champion that go out together, in one write."""
+        """In `batch`, write answers that go out together, in one write."""
         spool = self._spool
         if spool is None:
             return
@@ -224,7 +229,7 @@ class Journal:
             at = int(self._now().timestamp() * 1e6)
             for answer in answers:
                 try:
-                    payloads.append((known.frame(at, answer, Role.CHAMPION, ""), len(answer.outputs)))
+                    payloads.append((known.frame(at, answer), len(answer.outputs)))
                 except Exception:  # a fault of ours costs the record, and not the answer
                     self._tell()
                     self._dropped("error")

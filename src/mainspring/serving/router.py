@@ -7,7 +7,6 @@ import msgspec
 
 from mainspring.domain.prediction_log import Role
 from mainspring.domain.routing import Traffic, assign, shadowed
-from mainspring.serving.exchange import Request
 from mainspring.serving.loaded import Loaded
 
 ROUTING_KEY = b"x-routing-key"
@@ -48,21 +47,32 @@ class Router:
         return tuple(number for number in found if number in self._shadows)
 
 
-def routing_key(request: Request, rows: Sequence[Any], field: str | None) -> bytes:
+def routing_key(headers: Mapping[bytes, bytes], event: object, request_id: str) -> bytes:
     """What a request is routed by: its `x-routing-key`, else its first row's event key, else its own id.
 
     Args:
-        field: the name of the event key, where the model has one.
+        event: as `event_of` gives it.
+
+    Examples:
+        >>> routing_key({}, 17, "order-1"), routing_key({}, None, "order-1")
+        (b'17', b'order-1')
     """
-    given = request.headers.get(ROUTING_KEY)
+    given = headers.get(ROUTING_KEY)
     if given:
         return given
-    if field is not None:
-        row = rows[0]
-        value = row.get(field) if isinstance(row, Mapping) else None
-        if isinstance(value, str):
-            if value:
-                return value.encode(errors="surrogatepass")
-        elif value is not None:
-            return msgspec.json.encode(value)  # a number reads as people write it
-    return request.id.encode()
+    if isinstance(event, str):
+        if event:
+            return event.encode(errors="surrogatepass")
+    elif event is not None:
+        return msgspec.json.encode(event)  # a number reads as people write it
+    return request_id.encode()
+
+
+def event_of(rows: Sequence[Any], field: str | None) -> object:
+    """The first row's event key, `None` where it has none.
+
+    Args:
+        field: the key's name, where the model has one.
+    """
+    row = rows[0]
+    return row.get(field) if field is not None and isinstance(row, Mapping) else None

@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 
-from mainspring.serving.exchange import Request
 from mainspring.serving.meters import Meters
 from mainspring.serving.shadow_frames import LARGEST, Sighting, frame
 
@@ -24,7 +23,8 @@ _GATHER = 0.002  # seconds in which requests gather to go together
 _AT_ONCE = 1 << 16  # bytes of one write
 _CHUNK = 256  # rows encoded without a pause for live requests
 
-_Waiting = tuple[int, str, tuple[int, ...], str, bytes | None, Sequence[Any]]  # first the bytes it counts for
+Rows = bytes | Sequence[Any]  # JSON in a native form, or as they were read
+_Waiting = tuple[int, str, tuple[int, ...], str, Rows, int]  # first the bytes it counts for
 
 
 class ShadowFeed:
@@ -43,14 +43,21 @@ class ShadowFeed:
         self._bytes = 0
         self._pump: asyncio.Task[None] | None = None
 
-    def offer(self, request: Request, model: str, numbers: tuple[int, ...], rows: Sequence[Any]) -> None:
-        """Take a request for these shadows, if there is room."""
-        size = _OVERHEAD + len(request.body)
+    def offer(
+        self, model: str, numbers: tuple[int, ...], request_id: str, rows: Rows, count: int, size: int
+    ) -> None:
+        """Take a request for these shadows, if there is room.
+
+        Args:
+            numbers: of the shadows.
+            count: of the rows.
+            size: bytes of the request's body.
+        """
+        size += _OVERHEAD
         if self._bytes + size > self._most_bytes:
-            self._count(model, numbers, "dropped", len(rows))
+            self._count(model, numbers, "dropped", count)
             return
-        body = request.body if request.native else None
-        self._waiting.append((size, model, numbers, request.id, body, rows))
+        self._waiting.append((size, model, numbers, request_id, rows, count))
         self._bytes += size
         if self._pump is None or self._pump.done():
             self._pump = asyncio.get_running_loop().create_task(self._pumped())
@@ -68,15 +75,16 @@ class ShadowFeed:
             parts: list[bytes] = []
             size = 0
             while self._waiting and size < _AT_ONCE:
-                counted, model, numbers, request_id, body, rows = self._waiting.popleft()
+                counted, model, numbers, request_id, rows, count = self._waiting.popleft()
                 try:
-                    framed = frame(Sighting(model, numbers, request_id, body or await _encoded(rows)))
+                    body = rows if isinstance(rows, bytes) else await _encoded(rows)
+                    framed = frame(Sighting(model, numbers, request_id, body))
                 except Exception:  # rows that came by another protocol, and are no JSON
                     _LOG.exception("a request could not be handed to the shadows")
                     framed = b""
                 self._bytes -= counted
                 fits = 0 < len(framed) <= LARGEST
-                self._count(model, numbers, "sent" if fits else "dropped", len(rows))
+                self._count(model, numbers, "sent" if fits else "dropped", count)
                 if fits:
                     parts.append(framed)
                     size += len(framed)

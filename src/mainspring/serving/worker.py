@@ -137,6 +137,7 @@ class Worker:
                 max_body=orders.max_body_bytes,
                 max_waiting=orders.max_waiting,
                 max_rows=orders.max_rows,
+                shadows=feed,
             )
         self._tls = _tls(orders)
         self._server = GatewayServer(
