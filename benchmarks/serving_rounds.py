@@ -1,6 +1,7 @@
 """One server, one round: started, warmed, measured case by case, stopped."""
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from wrk import Load, load, write_bodies
 SERVER_CORE, LOAD_CORE = 0, 1
 MANY = 100  # rows of a large request
 _ONE_ROW_BODIES, _MANY_ROWS_BODIES = 1_000, 64
+_SETTLE = 3.0  # seconds after the first answer, in which what starts in the background starts
 _COMPARED = 200  # rows whose probabilities are compared
 
 
@@ -106,6 +108,7 @@ class Arena:
         figures: dict[str, float] = {}
         failed = 0
         with self.running(peer, environment) as server:
+            time.sleep(_SETTLE)
             for rows in (1, MANY):
                 self._load(peer, server, rows, 16, 1)
             for case in CASES:

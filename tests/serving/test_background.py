@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mainspring.serving.background import EQUAL, LAST, give_way
+from mainspring.serving.background import EQUAL, LAST, Breather, give_way
 
 from .conftest import ROW, Shop, start
 
@@ -60,3 +60,45 @@ def test_the_drainer_gives_way_until_too_much_waits(shop: Shop) -> None:
         running.wait_until(lambda: group_nice(drainer) == EQUAL)
     finally:
         assert running.stop() == 0
+
+
+def test_a_breather_pauses_only_while_others_want_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = iter([(1.0, 0.5), (1.1, 0.6), (1.2, 5.0), (1.2, 5.0), (1.3, 5.1), (1.3, 5.105)])
+    monkeypatch.setattr("mainspring.serving.background._turns", lambda: next(turns))
+    pauses: list[float] = []
+    breather = Breather(pauses.append)
+    breather.breathe()
+    assert pauses == [], "it waited no longer than it ran"
+    breather.breathe()
+    assert len(pauses) == 1
+    breather.breathe()
+    breather.breathe()
+    assert len(pauses) == 1, "a moment's waiting is nothing"
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="the system does not tell of waiting")
+def test_who_shares_a_core_with_others_and_comes_last_pauses() -> None:
+    core = min(os.sched_getaffinity(0))
+    script = f"""
+import os, time
+os.sched_setaffinity(0, [{core}])
+from mainspring.serving.background import Breather
+os.nice(19)
+pauses = []
+breather = Breather(pauses.append)
+end = time.monotonic() + 60
+print("ready", flush=True)
+while not pauses and time.monotonic() < end:
+    sum(range(100_000))
+    breather.breathe()
+print(len(pauses))
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as last:
+        assert last.stdout is not None
+        assert last.stdout.readline() == "ready\n"
+        busy = f"import os\nos.sched_setaffinity(0, [{core}])\nwhile True: pass"
+        with subprocess.Popen([sys.executable, "-c", busy]) as other:
+            try:
+                assert last.stdout.readline() == "1\n"
+            finally:
+                other.kill()

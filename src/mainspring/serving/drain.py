@@ -24,7 +24,7 @@ from mainspring.serving.spool_files import SpoolFile, SpoolReader, spool_files
 
 _LOG = logging.getLogger("mainspring.gateway")
 _WAITING_BYTES = 64 << 20  # of frames in memory
-_READ_BYTES = 8 << 20
+_READ_BYTES = 1 << 20
 _LONGEST_PAUSE = 60.0  # seconds between two attempts at a table that cannot be written
 _LOCK = "drainer.lock"
 
@@ -60,6 +60,7 @@ class Drain:
         commit_every: seconds that a frame waits at most, while the tables can be written.
         commit_rows: so many rows are not kept waiting.
         stored: told the table when rows were committed to it.
+        between: called between pieces of work.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Drain:
         commit_rows: int,
         durability: str = "batch",
         stored: Callable[[str], object] = lambda table: None,  # noqa: ARG005
+        between: Callable[[], object] = lambda: None,
     ) -> None:
         self.folder = folder
         self.state = LogState(durability=durability, stored={})
@@ -80,6 +82,7 @@ class Drain:
         self._commit_every = commit_every
         self._commit_rows = commit_rows
         self._stored = stored
+        self._between = between
         self._sources: dict[Path, _Source] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._since: float | None = None  # when the oldest waiting frame was read
@@ -128,6 +131,7 @@ class Drain:
         self._try_again(at_once)
         for source in self._found():
             while self._read(source):
+                self._between()
                 if self._is_due(by_size_only=True):
                     self._store()
         if self._waiting and (at_once or self._is_due()):
@@ -242,6 +246,7 @@ class Drain:
                 self.state.committed_at = self._clock.now().timestamp()
                 self._stored(table)
         self._forget_waiting()
+        self._between()
 
     def _commit(self, table: str, waiting: _Waiting) -> None:
         present = self._tables.columns(table) if self._tables.exists(table) else {}

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from mainspring.clock import SYSTEM_CLOCK, Clock
 from mainspring.domain.ports import Tables
-from mainspring.serving.background import EQUAL, give_way, run_in_background
+from mainspring.serving.background import EQUAL, Breather, give_way, run_in_background
 from mainspring.serving.drain import Drain
 from mainspring.serving.drainer_process import DrainerOrders
 from mainspring.serving.label_watch import LabelWatch
@@ -49,6 +49,7 @@ class Drainer:
         self._folder = Path(orders.folder)
         self._upkeep = Upkeep(tables, clock, orders.keep_days)
         self._labels = LabelWatch(tables, clock)
+        self._breather = Breather(lambda seconds: select.select([control], [], [], seconds))
         self._own = self._drain(self._folder)
         self._noted = b""
 
@@ -78,6 +79,7 @@ class Drainer:
             commit_rows=orders.commit_rows,
             durability=orders.durability,
             stored=self._upkeep.written,
+            between=self._breather.breathe,
         )
 
     def _is_over(self) -> bool:

@@ -125,6 +125,7 @@ class DrainerProcess:
                 env=self._environment,
                 start_new_session=True,
             )
+        give_way(self._process.pid, LAST)  # its start costs more than a second of work
         self._started_at = now
         self._hurries = False
         self._control = ours
