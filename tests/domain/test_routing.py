@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mainspring.domain.prediction_log import Role
-from mainspring.domain.routing import Arm, Share, Traffic, assign, place_of, shadowed
+from mainspring.domain.routing import Arm, Line, Shadowing, Share, Traffic, assign
 from mainspring.errors import UsageError
 
 KEYS = [f"user-{number}".encode() for number in range(20_000)]
@@ -64,13 +64,13 @@ def test_who_has_the_canary_keeps_it_when_its_share_grows(
 def test_a_key_always_has_the_same_place(key: bytes, share: float) -> None:
     traffic = Traffic(canary=Share(2, share), shadows=(Share(3, share),))
     assert len({assign(traffic, 1, key, salt="m") for _ in range(3)}) == 1
-    assert len({shadowed(traffic, key, salt="m") for _ in range(3)}) == 1
-    assert 0 <= place_of(key, "m") < 1
+    assert len({Shadowing(traffic, "m").of(key) for _ in range(3)}) == 1
+    assert 0 <= Line("m").place_of(key) < 1
 
 
 def test_places_stay_where_they_were_in_earlier_versions() -> None:
     """A change of the hash would give everybody another release in the middle of a test."""
-    assert [round(place_of(key, "adclick"), 9) for key in (b"", b"user 17", b"\xff\x00")] == [
+    assert [round(Line("adclick").place_of(key), 9) for key in (b"", b"user 17", b"\xff\x00")] == [
         0.092870021,
         0.869283705,
         0.054388762,
@@ -81,23 +81,23 @@ def test_models_and_shadows_draw_lots_of_their_own() -> None:
     half = Traffic(canary=Share(2, 0.5), shadows=(Share(3, 0.5),))
     in_one = [assign(half, 1, key, salt="one").number == 2 for key in KEYS]
     in_two = [assign(half, 1, key, salt="two").number == 2 for key in KEYS]
-    seen = [bool(shadowed(half, key, salt="one")) for key in KEYS]
+    seen = [bool(Shadowing(half, "one").of(key)) for key in KEYS]
     for other in (in_two, seen):
         both = sum(a and b for a, b in zip(in_one, other, strict=True))
         assert abs(both - 0.25 * len(KEYS)) <= bound(0.25)
 
 
 def test_salts_and_keys_do_not_run_into_each_other() -> None:
-    assert place_of(b"c", "ab") != place_of(b"bc", "a")
-    assert place_of(b"1:a", "") != place_of(b"", "1:a")
+    assert Line("ab").place_of(b"c") != Line("a").place_of(b"bc")
+    assert Line("").place_of(b"1:a") != Line("1:a").place_of(b"")
 
 
 def test_what_a_small_shadow_sees_a_larger_one_sees_too() -> None:
     traffic = Traffic(shadows=(Share(2, 0.1), Share(3, 0.4)))
-    seen = [shadowed(traffic, key, salt="m") for key in KEYS]
+    seen = [Shadowing(traffic, "m").of(key) for key in KEYS]
     assert set(seen) == {(), (3,), (2, 3)}
     assert abs(sum(2 in numbers for numbers in seen) - 0.1 * len(KEYS)) <= bound(0.1)
-    assert shadowed(Traffic(shadows=(Share(2, 1.0),)), b"x", salt="m", but=(2,)) == ()
+    assert Shadowing(Traffic(shadows=(Share(2, 1.0),)), "m").of(b"x", but=2) == ()
 
 
 @given(

@@ -55,7 +55,7 @@ def test_the_drainer_gives_way_until_too_much_waits(shop: Shop) -> None:
         running.wait_until(lambda: bool(running.children("mainspring.serving.drainer")))
         (drainer,) = running.children("mainspring.serving.drainer")
         running.wait_until(lambda: group_nice(drainer) == LAST)
-        for _ in range(20):  # 600 KB, of which an eighth of the limit would be enough
+        for _ in range(20):  # 600 KB, more than half of the limit
             assert running.request("POST", "/predict/adult", [ROW] * 500)[0] == 200
         running.wait_until(lambda: group_nice(drainer) == EQUAL)
     finally:

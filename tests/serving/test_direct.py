@@ -302,6 +302,7 @@ def test_shared_traffic_falls_alike_on_both_paths(shop: Shop) -> None:
     running = start(shop, log={"commit_every": 0.2})
     try:
         running.wait_until(lambda: running.acknowledged(generation, "adult"))
+        running.wait_until(lambda: "adult@4 answers as a shadow" in running.log.read_text())
         cases: list[tuple[bytes, Any]] = []
         for n in range(12):
             cases += [

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -418,3 +419,13 @@ def test_without_the_secret_nothing_is_kept_in_clear(tmp_path: Path) -> None:
     (file,) = (tmp_path / "spool").glob("*.spool")
     assert CLEAR.encode() not in file.read_bytes()
     assert b"mail" in file.read_bytes()
+
+
+@given(
+    st.integers(1, 4).flatmap(
+        lambda width: st.lists(st.lists(st.floats(), min_size=width, max_size=width), min_size=1, max_size=5)
+    )
+)
+def test_outputs_that_are_packed_already_make_the_same_frame(outputs: list[list[float]]) -> None:
+    told = (1, b"adult@1", "r1", Role.CHAMPION, "", 5, outputs, b"[]")
+    assert prediction_frame(*told) == prediction_frame(*told, np.array(outputs, "<f8").tobytes())

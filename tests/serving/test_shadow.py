@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mainspring.domain.routing import Share, Traffic, shadowed
+from mainspring.domain.routing import Shadowing, Share, Traffic
 from mainspring.serving.meters import Meters
 from mainspring.serving.shadow_feed import ShadowFeed
 from mainspring.serving.shadow_frames import FrameReader, Sighting
@@ -79,7 +79,7 @@ def test_several_shadows_see_their_shares_and_are_in_the_log(shop: Shop) -> None
         )
         answered_by["old"] = int(odd["release"].partition("@")[2])
         wanted = {
-            key: shadowed(rules, key.encode(), salt="adult", but=(number,)) for key, number in answered_by.items()
+            key: Shadowing(rules, "adult").of(key.encode(), but=number) for key, number in answered_by.items()
         }
         for number in (2, 3, 4):
             sent = sum((1 if key == "old" else 3) for key, numbers in wanted.items() if number in numbers)

@@ -175,20 +175,27 @@ class Routes:
         return next((route for route in self.routes if route.model == model), None)
 
 
-def place_of(key: bytes, salt: str) -> float:
-    """The key's place in [0, 1): 53 bits of BLAKE2b, the same on every machine and for ever.
+class Line:
+    """Where keys lie in [0, 1): 53 bits of BLAKE2b, the same on every machine and for ever.
 
     Args:
-        salt: which line it is on; the places of a key on two lines tell nothing of each other.
+        salt: which line it is; the places of a key on two lines tell nothing of each other.
 
     Examples:
-        >>> place_of(b"user 17", "adclick") == place_of(b"user 17", "adclick")
+        >>> Line("adclick").place_of(b"user 17") == Line("adclick").place_of(b"user 17")
         True
     """
-    named = salt.encode()
-    # The salt's length goes first, so that no two pairs of salt and key are the same bytes.
-    digest = blake2b(b"%d:%s%s" % (len(named), named, key), digest_size=8).digest()
-    return (int.from_bytes(digest) >> 11) / (1 << 53)
+
+    __slots__ = ("_start",)
+
+    def __init__(self, salt: str) -> None:
+        named = salt.encode()
+        # The salt's length goes first, so that no two pairs of salt and key are the same bytes.
+        self._start = b"%d:%s" % (len(named), named)
+
+    def place_of(self, key: bytes) -> float:
+        digest = blake2b(self._start + key, digest_size=8).digest()
+        return (int.from_bytes(digest) >> 11) / (1 << 53)
 
 
 def assign(traffic: Traffic, champion: int, key: bytes, *, salt: str) -> Assignment:
@@ -206,7 +213,7 @@ def assign(traffic: Traffic, champion: int, key: bytes, *, salt: str) -> Assignm
     canary = traffic.canary
     if canary is None and not traffic.arms:
         return Assignment(champion, Role.CHAMPION)
-    place = place_of(key, salt)
+    place = Line(salt).place_of(key)
     if canary is not None and place < canary.share:
         return Assignment(canary.number, Role.CANARY)
     end = 1.0
@@ -218,24 +225,38 @@ def assign(traffic: Traffic, champion: int, key: bytes, *, salt: str) -> Assignm
     return Assignment(champion, Role.CHAMPION)
 
 
-def shadowed(traffic: Traffic, key: bytes, *, salt: str, but: Collection[int] = ()) -> tuple[int, ...]:
-    """The releases that see a key's requests beside the one that answers.
+class Shadowing:
+    """Which releases see a request beside the one that answers it.
 
     All shadows of a model draw from one lot: what one of them sees, every one with a larger share sees too, so
     that they can be compared on the same requests.
 
     Args:
-        salt: the model's name.
-        but: those that answer the request themselves.
+        model: its name, so that each model draws its own lots.
+        held: the numbers of the shadows that can see anything; all of them where not given.
 
     Examples:
-        >>> shadowed(Traffic(shadows=(Share(4, 1.0), Share(5, 1.0))), b"user 17", salt="adclick", but=(5,))
+        >>> shadowing = Shadowing(Traffic(shadows=(Share(4, 1.0), Share(5, 1.0))), "adclick")
+        >>> shadowing.of(b"user 17", but=5)
         (4,)
     """
-    if not traffic.shadows:
-        return ()
-    place = place_of(key, f"{salt}/shadow")
-    return tuple(s.number for s in traffic.shadows if place < s.share and s.number not in but)
+
+    __slots__ = ("_line", "_shares")
+
+    def __init__(self, traffic: Traffic, model: str, held: Collection[int] | None = None) -> None:
+        self._line = Line(f"{model}/shadow")
+        self._shares = [(s.number, s.share) for s in traffic.shadows if held is None or s.number in held]
+
+    def of(self, key: bytes, *, but: int | None = None) -> tuple[int, ...]:
+        """The numbers of those that see the key's requests.
+
+        Args:
+            but: the one that answers them itself.
+        """
+        if not self._shares:
+            return ()
+        place = self._line.place_of(key)
+        return tuple([number for number, share in self._shares if place < share and number != but])
 
 
 def _check_number(number: object) -> None:

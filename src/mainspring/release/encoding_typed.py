@@ -51,13 +51,15 @@ class TypedRows:
         names: dict[str, str] = {}
         reads: list[str] = []
         scope: dict[str, Any] = {"pack": struct.Struct(f"{len(inputs)}d").pack}
+        careful: dict[str, Any] = {}
         for place, field in enumerate(inputs):
             slot = f"f{place}"
             names[slot] = field.name
             codes, convert, *_ = plan_of(field)
             if codes is not None:
                 kind: Any = str
-                scope[f"code{place}"] = _Codes(codes, convert)
+                scope[f"code{place}"] = codes
+                careful[f"code{place}"] = _Codes(codes, convert)
                 reads.append(f"code{place}[row.{slot}]")
             elif field.kind in _TYPES:
                 kind = _TYPES[field.kind]
@@ -79,7 +81,9 @@ class TypedRows:
         self._decode = msgspec.json.Decoder(row | list[row]).decode  # type: ignore[valid-type]
         # One expression for the whole row costs a third of a loop over its fields. It holds nothing of the user's:
         # the names in it are numbered.
-        self._pack: Callable[[Any], bytes] = eval(f"lambda row: pack({', '.join(reads)})", scope)  # noqa: S307
+        whole = f"lambda row: pack({', '.join(reads)})"
+        self._pack: Callable[[Any], bytes] = eval(whole, scope)  # noqa: S307
+        self._pack_careful: Callable[[Any], bytes] = eval(whole, scope | careful)  # noqa: S307
 
     def decode(self, body: bytes) -> list[Any] | None:
         """The rows of a body, or `None` where they have to be read the careful way."""
@@ -95,12 +99,17 @@ class TypedRows:
 
     def matrix(self, rows: Sequence[Any]) -> npt.NDArray[np.float64] | None:
         """What was decoded in the compiled layout, float64 `[len(rows), len(inputs)]`; or `None`, as `decode`."""
-        pack = self._pack
         try:
-            content = pack(rows[0]) if len(rows) == 1 else b"".join([pack(row) for row in rows])
+            try:
+                content = self._packed(self._pack, rows)
+            except KeyError:  # a text that is none of the codes; a plain dictionary is quicker for all others
+                content = self._packed(self._pack_careful, rows)
         except (RefusedValue, OverflowError, struct.error):
             return None
         return np.ndarray((len(rows), self._width), np.float64, content)
+
+    def _packed(self, pack: Callable[[Any], bytes], rows: Sequence[Any]) -> bytes:
+        return pack(rows[0]) if len(rows) == 1 else b"".join([pack(row) for row in rows])
 
 
 class _Codes(dict[str | None, float]):

@@ -130,7 +130,7 @@ class Gateway:
                 keep_days=options.log.keep_days,
                 finish_timeout=options.settings.drain_timeout,
                 json_logs=is_json(options.settings.log_format),
-                hurry_bytes=options.log.max_spool_bytes // 8,
+                hurry_bytes=options.log.max_spool_bytes // 2,
             ),
             environment,
             clock,

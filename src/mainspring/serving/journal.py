@@ -78,6 +78,7 @@ class Answered:
     Attributes:
         rows: `None` where the body is known to hold nothing but the release's own fields, none of them personal.
         role, arm: as what it answered.
+        packed: the outputs as `prediction_frame` takes them.
     """
 
     request_id: str
@@ -87,6 +88,7 @@ class Answered:
     body: bytes | None
     role: Role = Role.CHAMPION
     arm: str = ""
+    packed: bytes | None = None
 
 
 class _Known:
@@ -124,7 +126,7 @@ class _Known:
             body = _encoded(rows)
         latency = int(answer.seconds * 1e6)
         return prediction_frame(
-            at, self.ref, answer.request_id, answer.role, answer.arm, latency, answer.outputs, body
+            at, self.ref, answer.request_id, answer.role, answer.arm, latency, answer.outputs, body, answer.packed
         )
 
 

@@ -85,6 +85,7 @@ def prediction_frame(
     latency: int,
     outputs: Sequence[Sequence[float]],
     rows: bytes,
+    packed: bytes | None = None,
 ) -> bytes:
     """One request's answer.
 
@@ -92,17 +93,16 @@ def prediction_frame(
         at: microseconds since the epoch, UTC.
         release: e.g. `adult@3`.
         latency: microseconds.
+        packed: the outputs as float64, in the order of this machine's bytes, where they are at hand so.
         rows: JSON, in one of the native protocol's forms.
     """
     name, group = request_id.encode(), arm.encode()
-    if len(outputs) == 1:
-        values = array("d", outputs[0])
-        width = len(values)
-    else:
-        width = len(outputs[0])
-        values = array("d", [value for row in outputs for value in row])
-    if byteorder != "little":
-        values.byteswap()
+    width = len(outputs[0])
+    if packed is None or byteorder != "little":
+        values = array("d", outputs[0] if len(outputs) == 1 else [value for row in outputs for value in row])
+        if byteorder != "little":
+            values.byteswap()
+        packed = values.tobytes()
     head = _HEAD.pack(
         PREDICTION,
         at,
@@ -114,7 +114,7 @@ def prediction_frame(
         len(name),
         len(group),
     )
-    return b"".join((head, release, name, group, values.tobytes(), rows))
+    return b"".join((head, release, name, group, packed, rows))
 
 
 @dataclass(frozen=True, slots=True)

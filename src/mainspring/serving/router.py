@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from mainspring.domain.prediction_log import Role
-from mainspring.domain.routing import Traffic, assign, shadowed
+from mainspring.domain.routing import Shadowing, Traffic, assign
 from mainspring.serving.loaded import Loaded
 
 ROUTING_KEY = b"x-routing-key"
@@ -27,10 +27,13 @@ class Router:
         self.challengers = dict(challengers)
         self._model = model
         self._traffic = traffic
-        self._shadows = frozenset(shadows)
+        self._is_shared = traffic.canary is not None or bool(traffic.arms)
+        self._shadowing = Shadowing(traffic, model, shadows)
 
     def choose(self, champion: Loaded, key: bytes) -> tuple[Loaded, Role, str | None]:
         """The release that answers for the key, as what, and as which arm."""
+        if not self._is_shared:
+            return champion, Role.CHAMPION, None
         chosen = assign(self._traffic, champion.target.number, key, salt=self._model)
         if chosen.number == champion.target.number:
             return champion, chosen.role, chosen.arm
@@ -41,10 +44,7 @@ class Router:
 
     def shadows(self, key: bytes, answered_by: int) -> tuple[int, ...]:
         """The numbers of the releases that see the request beside the one that answered."""
-        if not self._shadows:
-            return ()
-        found = shadowed(self._traffic, key, salt=self._model, but=(answered_by,))
-        return tuple(number for number in found if number in self._shadows)
+        return self._shadowing.of(key, but=answered_by)
 
 
 def routing_key(headers: Mapping[bytes, bytes], event: object, request_id: str) -> bytes:
