@@ -11,7 +11,8 @@ UV := $(BIN)/uv
 PYTEST_ARGS ?=
 
 .PHONY: help setup compiled demo test lint format soak soak-lowest soak-newest lock clean \
-	benchmark-quality benchmark-pipeline benchmark-score benchmark-prediction-log benchmark-serving
+	benchmark-quality benchmark-pipeline benchmark-score benchmark-prediction-log benchmark-serving \
+	benchmark-monitoring
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -61,7 +62,7 @@ lint: .venv/.ready ## Style, types and the direction of imports
 	@$(BIN)/lint-imports --no-cache
 
 test: compiled ## All checks and all tests but the long ones
-	@.ci/system-packages optional curl postgresql
+	@.ci/system-packages optional curl postgresql prometheus
 	@$(MAKE) --no-print-directory lint
 	@PATH="$$PATH:$$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1)" \
 		$(BIN)/python -m pytest -n 2 -m "not soak" $(PYTEST_ARGS)
@@ -98,6 +99,10 @@ benchmark-prediction-log: compiled ## What the prediction log costs, and how qui
 benchmark-serving: compiled ## Requests a second of the gateway, beside what else serves such a model (15 minutes)
 	@.ci/system-packages required wrk
 	@$(BIN)/python benchmarks/serving.py $(BENCHMARK_ARGS)
+
+benchmark-monitoring: compiled ## Two tables compared beside Evidently, an hour added to a week, the gateway watched (25 minutes)
+	@.ci/system-packages required wrk
+	@$(BIN)/python benchmarks/monitoring.py $(BENCHMARK_ARGS)
 
 clean: ## Remove what was made
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

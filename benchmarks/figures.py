@@ -27,6 +27,16 @@ _SIDES = [
         "Scoring a table (the demo's model, the same rows on both sides)",
         [("rows", "rows", ""), ("rows per second", "rows_per_second", ""), ("peak memory", "peak_rss_mb", "MB")],
     ),
+    (
+        "monitoring",
+        "Comparing two tables of 40 numbers and 10 categories",
+        [
+            ("rows of each", "rows", ""),
+            ("time", "seconds", "s"),
+            ("peak memory", "peak_rss_mb", "MB"),
+            ("size of the page", "page_mb", "MB"),
+        ],
+    ),
 ]
 # What is shown of each server of `serving`: (column, key, unit).
 _SERVERS = [

@@ -19,7 +19,7 @@ STATIONS = [
     ("rollout", "shadow → canary", False),
     ("prediction log", "every answer kept", True),
     ("labels", "the truth, later", True),
-    ("monitors", "drift, performance", False),
+    ("monitors", "drift, performance", True),
     ("retraining", "by trigger", False),
 ]
 

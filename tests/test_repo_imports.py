@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "mainspring"
-HEAVY = "polars pandas pyarrow deltalake sqlalchemy sklearn scipy mlflow optuna lightgbm pandera onnx onnxruntime dbos PIL numpy uvicorn skl2onnx skops"  # noqa: E501
-TRAIN = "cloudpickle dbos lightgbm mlflow onnx optuna pandas pandera PIL sklearn scipy skops skl2onnx psycopg"
+HEAVY = "polars pandas pyarrow deltalake sqlalchemy sklearn scipy river mlflow optuna lightgbm pandera onnx onnxruntime dbos PIL numpy uvicorn skl2onnx skops"  # noqa: E501
+TRAIN = "cloudpickle dbos lightgbm mlflow onnx optuna pandas pandera PIL sklearn skops skl2onnx psycopg river"
 
 _BLOCKED = """
 import importlib, sys
@@ -40,7 +40,10 @@ def test_the_front_door_imports_nothing_heavy(module: str) -> None:
 
 
 def test_serving_and_scoring_install_without_the_training_extra() -> None:
-    modules = [*modules_of("domain", "stats", "serving", "batch", "cli"), "mainspring.release.opening"]
+    modules = [
+        *modules_of("domain", "stats", "serving", "batch", "monitoring", "deploy", "cli"),
+        "mainspring.release.opening",
+    ]
     python(_BLOCKED.format(blocked=TRAIN, modules=modules))
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mainspring.errors import SettingsError
 from mainspring.settings import ENTRIES, LogSettings, load_settings, parse_budget
+from mainspring.settings_alerts import AlertSettings
 
 
 def load(folder: Path, text: str | None = None, **environ: str):
@@ -69,6 +70,16 @@ def test_a_wrong_variable_is_named(tmp_path, entry):
         ('[records]\nurl = "postgresql+psycopg://me:geheim@db/x"\n', ["records.url", "password", "$NAME"]),
         ('[records]\nurl = "postgresql+psycopg://me:$PW@db/x"\n', ["$PW", "not set"]),
         ('[records]\nurl = "records.db"\n', ["records.url", "no URL"]),
+        (
+            '[alerts]\nwebhook_url = "https://hooks.slack.com/services/T0/B0/geheim"\n',
+            ["alerts.webhook_url", "$NAME"],
+        ),
+        ('[alerts]\nwebhook_url = "ftp://geheim"\n', ["alerts.webhook_url is no URL of a web server"]),
+        ('[alerts]\nwebhook_url = "https://x/$HOOK"\n', ["$HOOK, which is not set"]),
+        ('[alerts]\nwebhook_format = "teams"\n', ["alerts.webhook_format = 'teams'", "json, slack"]),
+        ('[alerts]\nallowed_hosts = "a.example http://b"\n', ["alerts.allowed_hosts has 'http://b'"]),
+        ("[alerts]\nmax_per_hour = 0\n", ["alerts.max_per_hour = 0", "1 to"]),
+        ('[alerts]\ntimeout = "0s"\n', ["alerts.timeout", "over 0s"]),
         ('[workspace]\npath = ""\n', ["workspace.path", "blank"]),
         ("[gateway\n", ["mainspring.toml cannot be read", "line 1"]),
     ],
@@ -155,6 +166,39 @@ def test_the_prediction_log_has_settings_of_its_own(tmp_path):
 def test_a_wrong_entry_of_the_log_is_named(tmp_path, entry, phrase):
     with pytest.raises(SettingsError, match=re.escape(phrase)):
         load(tmp_path, f"[log]\n{entry}\n")
+
+
+def test_alerts_have_settings_of_their_own(tmp_path: Path) -> None:
+    assert load(tmp_path, "").alerts == AlertSettings()
+    text = """
+        [alerts]
+        console = "off"
+        file = "alerts.jsonl"
+        webhook_url = "https://hooks.slack.com/services/$SLACK"
+        webhook_format = "slack"
+        alertmanager_url = "http://me:$PASSWORD@am:9093"
+        allowed_hosts = "Hooks.Slack.com, *.example.com 10.0.0.0/8 ::1"
+        budget_per_week = 2
+        max_per_hour = 6
+        timeout = "3s"
+    """
+    alerts = load(tmp_path, text, SLACK="T0/B0/geheim", PASSWORD="geheim").alerts
+    assert alerts == AlertSettings(
+        console=False,
+        file=tmp_path / "alerts.jsonl",
+        webhook_url="https://hooks.slack.com/services/T0/B0/geheim",
+        webhook_format="slack",
+        alertmanager_url="http://me:geheim@am:9093",
+        allowed_hosts=("hooks.slack.com", "*.example.com", "10.0.0.0/8", "::1"),
+        budget_per_week=2,
+        max_per_hour=6,
+        timeout=3.0,
+    )
+    assert "geheim" not in repr(alerts)
+    assert load(tmp_path, "", MAINSPRING_ALERTS_WEBHOOK_URL="https://a.example/").alerts.sinks == (
+        "console",
+        "webhook",
+    )
 
 
 def test_sagemakers_contract_stands_in_for_what_is_not_given(tmp_path: Path) -> None:

@@ -9,16 +9,18 @@ if TYPE_CHECKING:
     from mainspring.connection import connect
     from mainspring.domain.gate import Gate
     from mainspring.domain.model import Model
+    from mainspring.domain.monitor import Monitor
     from mainspring.domain.rollout import Canary, Rollout
     from mainspring.domain.source import Source
 
-__all__ = ["Canary", "Gate", "Model", "Rollout", "Source", "connect"]
+__all__ = ["Canary", "Gate", "Model", "Monitor", "Rollout", "Source", "connect"]
 __version__ = VERSION
 
 _PLACES = {
     "Canary": "domain.rollout",
     "Gate": "domain.gate",
     "Model": "domain.model",
+    "Monitor": "domain.monitor",
     "Rollout": "domain.rollout",
     "Source": "domain.source",
     "connect": "connection",

@@ -36,7 +36,10 @@
     ├── StoreError                     a store under the workspace: locked, full, unreadable
     │   ├── WorkspaceBusy              another process holds the lease
     │   ├── UnknownSnapshot
+    │   ├── HistoryGone                the versions of a table that grows are kept for a week only
     │   └── DiskFull
+    ├── NotDelivered                   a sink did not take an alert; it is tried again
+    │   └── Undeliverable              it never will: it does not understand what we send
     └── NotReproduced                  a refit that differs, with what differs
 
 Errors know no HTTP and no terminal: each carries what was wrong, where, and the cure, and the shells render it.
@@ -228,9 +231,21 @@ class UnknownSnapshot(StoreError):
     pass
 
 
+class HistoryGone(StoreError):
+    pass
+
+
 class DiskFull(StoreError):
     pass
 
 
 class NotReproduced(MainspringError):
+    pass
+
+
+class NotDelivered(MainspringError):
+    pass
+
+
+class Undeliverable(NotDelivered):
     pass

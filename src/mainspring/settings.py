@@ -18,8 +18,9 @@ from urllib.parse import quote
 from mainspring.domain.budget import Budget
 from mainspring.domain.durations import parse_duration
 from mainspring.errors import DeclarationError, SettingsError
+from mainspring.settings_alerts import AlertSettings, read_alerts
 from mainspring.settings_entries import BOUNDS, CHOICES, ENTRIES, PREFIX, Entry
-from mainspring.settings_token import read_token
+from mainspring.settings_token import holds_secret, read_token
 
 FILE_NAME = "mainspring.toml"
 SAGEMAKER: Mapping[str, Any] = {"host": "0.0.0.0", "port": 8080, "release": "/opt/ml/model"}  # noqa: S104
@@ -112,6 +113,7 @@ class Settings:
     budget: Budget
     gateway: GatewaySettings
     log: LogSettings = field(default_factory=LogSettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
 
 def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
@@ -161,6 +163,13 @@ def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
             commit_rows=values["log.commit_rows"],
             keep_days=values["log.keep_days"] or None,
             max_spool_bytes=values["log.max_spool_bytes"],
+        ),
+        alerts=read_alerts(
+            values,
+            file=_place(root, values["alerts.file"]),
+            webhook_url=expand.text("alerts.webhook_url", values),
+            alertmanager_url=expand.text("alerts.alertmanager_url", values),
+            timeout=_seconds("alerts.timeout", values),
         ),
     )
 
@@ -227,7 +236,7 @@ def _read_file(path: Path) -> dict[str, Any]:
         if path_of_key not in known:
             raise _unknown(path_of_key, [*known, *sections])
         found[path_of_key] = _typed(known[path_of_key], value, FILE_NAME, path_of_key)
-        if _holds_password(found[path_of_key]):
+        if holds_secret(found[path_of_key]):
             raise SettingsError(
                 f"{FILE_NAME}: {path_of_key} holds a password, and secrets must not stand in the file",
                 cure="write $NAME in its place, e.g. postgresql+psycopg://me:$DB_PASSWORD@host/db, and set NAME "
@@ -294,11 +303,6 @@ def _unknown(key: str, known: list[str]) -> SettingsError:
     return SettingsError(
         f"{FILE_NAME} has the unknown entry {key}", cure=cure, where={"file": FILE_NAME, "key": key}
     )
-
-
-def _holds_password(value: Any) -> bool:
-    found = re.match(r"[\w+.-]+://[^/@\s]*?:([^@/\s]+)@", value) if isinstance(value, str) else None
-    return bool(found and not found[1].startswith("$"))
 
 
 def _seconds(name: str, values: Mapping[str, Any]) -> float:

@@ -115,6 +115,29 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("log", "commit_rows", int, 50_000, "so many rows are not kept waiting"),
     Entry("log", "keep_days", int, 0, "days of predictions and labels that are kept; 0 for all"),
     Entry("log", "max_spool_bytes", int, 2_000_000_000, "what may wait on the disk when the tables take nothing"),
+    Entry("alerts", "console", str, "on", "on: alerts are written to standard error; off: not"),
+    Entry("alerts", "file", str, None, "a file to which each alert is added as a line of JSON", "alerts.jsonl"),
+    Entry(
+        "alerts",
+        "webhook_url",
+        str,
+        None,
+        "where alerts are posted; write $NAME for what is secret in it",
+        "https://hooks.slack.com/services/$SLACK",
+    ),
+    Entry("alerts", "webhook_format", str, "json", "json: a document of ours; slack: what Slack reads"),
+    Entry("alerts", "alertmanager_url", str, None, "a Prometheus Alertmanager", "http://localhost:9093"),
+    Entry(
+        "alerts",
+        "allowed_hosts",
+        str,
+        None,
+        "the hosts that may be posted to: names, *.names, addresses, networks; private addresses only if listed",
+        "hooks.slack.com localhost",
+    ),
+    Entry("alerts", "budget_per_week", int, 5, "how many alerts a week people read; more are reported as noise"),
+    Entry("alerts", "max_per_hour", int, 20, "how many messages the webhook gets in an hour; the rest waits"),
+    Entry("alerts", "timeout", str, "10s", "how long one sending may take"),
 )
 
 # The least and the greatest value of each whole number.
@@ -131,6 +154,8 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "log.commit_rows": (1, 10_000_000),
     "log.keep_days": (0, 36_500),
     "log.max_spool_bytes": (1_000_000, 2**50),
+    "alerts.budget_per_week": (0, 10_000),
+    "alerts.max_per_hour": (1, 10_000),
     "gateway.memory_budget": (1_000_000, 2**50),
     "gateway.shadow_memory": (100_000_000, 2**50),
 }
@@ -138,6 +163,8 @@ BOUNDS: dict[str, tuple[int, int]] = {
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "log.durability": ("batch", "strict", "off"),
+    "alerts.console": ("on", "off"),
+    "alerts.webhook_format": ("json", "slack"),
     "gateway.log_format": ("auto", "text", "json"),
     "gateway.platform": ("none", "sagemaker"),
 }

@@ -1,7 +1,9 @@
-"""The gateway's token, which never stands in `mainspring.toml`."""
+"""Secrets, which never stand in `mainspring.toml`: the gateway's token, and what is secret in a URL."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mainspring.errors import SettingsError
 
@@ -34,3 +36,20 @@ def read_token(root: Path, token_file: str | None, environ: Mapping[str, str]) -
             where={"key": source},
         )
     return text
+
+
+def holds_secret(value: Any) -> bool:
+    """Whether the value of an entry is a URL with a secret in clear: a password, or the path of Slack's webhooks.
+
+    Examples:
+        >>> holds_secret("postgresql://me:geheim@db/x"), holds_secret("postgresql://me:$PASSWORD@db/x")
+        (True, False)
+        >>> slack = "https://hooks.slack.com/services/"
+        >>> holds_secret(slack + "T0/B0/x"), holds_secret(slack + "$SLACK")
+        (True, False)
+    """
+    if not isinstance(value, str):
+        return False
+    found = re.match(r"[\w+.-]+://[^/@\s]*?:([^@/\s]+)@", value)
+    is_slack = re.match(r"https?://hooks\.slack\.com/(?!services/\$|\$)\S", value)
+    return bool(is_slack or (found and not found[1].startswith("$")))

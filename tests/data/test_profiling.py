@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mainspring.data.profiling import add_rows, profile_of
+from mainspring.data.profiling import add_rows, profile_batches, profile_of
 from mainspring.domain.schema import Column, Kind
 
 FIELDS = [
@@ -58,3 +58,25 @@ def test_rows_added_later_count_as_if_they_had_been_there():
 def test_no_rows_give_an_empty_profile():
     profile = profile_of(frame(5, 0).head(0), FIELDS)
     assert all(column.rows == 0 for column in profile.columns.values())
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_neither_threads_nor_the_cut_of_batches_change_the_profile(threads):
+    whole = pl.concat([frame(70_000, 1), frame(90_000, 2)])
+    kinds = {field.name: field.kind for field in FIELDS}
+    profile = profile_batches([whole], kinds, threads=threads)
+    again = profile_batches(whole.iter_slices(131_072), kinds, threads=1)
+    assert profile.to_dict() == again.to_dict()
+    known = whole.get_column("n").drop_nans().drop_nulls()
+    assert profile.columns["n"].moments.count == known.filter(known.is_finite()).len()
+    assert profile.columns["x"].moments.mean == 5
+
+
+def test_a_batch_that_cannot_be_read_is_the_callers_to_know():
+    with pytest.raises(pl.exceptions.ColumnNotFoundError):
+        profile_batches([frame(10, 0).drop("i")], {"i": Kind.INTEGER})
+
+
+def test_a_name_that_looks_like_a_pattern_is_a_name():
+    rows = pl.DataFrame({"^a.*$": [1.0, 2.0], "ab": [5.0, 5.0]})
+    assert profile_batches([rows], {"^a.*$": Kind.NUMBER}).columns["^a.*$"].moments.mean == 1.5

@@ -33,6 +33,7 @@ NAMES = [
     "model.skops",
     "model.skops.types.json",
     "profile.json",
+    "reference.parquet",
     "requirements.lock",
     "signature",
     "source/mainspring.toml",

@@ -56,6 +56,7 @@ def test_the_folder_holds_what_the_design_says(sealed: Path) -> None:
         "model.skops",
         "model.skops.types.json",
         "profile.json",
+        "reference.parquet",
         "requirements.lock",
         "signature",
         "source/mainspring.toml",

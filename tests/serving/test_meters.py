@@ -41,6 +41,17 @@ def test_releases_without_end_do_not_swell_the_metrics(tmp_path: Path) -> None:
     assert value(text, 'mainspring_requests_total{model="other",release="other",status="200"}') == 2_800
 
 
+def test_what_the_monitors_left_is_told_too(tmp_path: Path) -> None:
+    meters = Meters(tmp_path / "8000" / "metrics", 0)
+    assert "mainspring_monitor" not in meters.exposition().decode()
+    (tmp_path / "monitors.prom").write_text('mainspring_monitor_value{model="adult"} 0.25\n')
+    text = meters.exposition().decode()
+    assert value(text, "mainspring_monitor_value") == 0.25
+    assert "mainspring_requests_in_flight" in text
+    (tmp_path / "monitors.prom").write_text("x" * 5_000_000)
+    assert len(meters.exposition()) < 100_000, "nobody's file fills the answer"
+
+
 def test_over_http(gateway: Running) -> None:
     for path in ("/predict/adult", "/predict/nosuch", "/predict/adult@999", "/" + "a" * 500):
         gateway.request("POST", path, ROW)

@@ -82,6 +82,54 @@ def test_the_same_seed_gives_the_same_sketch():
 
 
 @calm
+@given(st.lists(st.lists(numbers, max_size=200), min_size=2, max_size=6), st.integers(0, 5))
+def test_many_merged_at_once_are_the_whole(blocks, seed):
+    first, *others = [sketch_of(block, seed=seed) for block in blocks]
+    first.merge(*others)
+    values = [value for block in blocks for value in block]
+    kept, weights = first.weighted()
+    assert first.count == len(values) == weights.sum()
+    assert worst_rank_error(first, values) <= first.rank_error
+    assert np.isin(kept, values).all()
+
+
+def test_many_merged_at_once_err_less_than_one_after_the_other():
+    parts = np.split(np.random.default_rng(0).normal(size=64_000), 64)
+    at_once, in_turn = QuantileSketch(), QuantileSketch()
+    sketches = [sketch_of(part, capacity=512) for part in parts]
+    at_once.merge(*sketches)
+    for sketch in sketches:
+        in_turn.merge(sketch)
+    assert at_once.rank_error < in_turn.rank_error
+    assert at_once.weighted()[0].size < 8 * 1024
+
+
+def test_a_sketch_is_its_parts():
+    sketch = sketch_of(range(1000), capacity=64)
+    again = QuantileSketch.of(
+        sketch.levels, sketch.compactions, rank_error=sketch.rank_error, capacity=64, seed=sketch.seed
+    )
+    assert again.to_dict() == sketch.to_dict()
+
+
+@calm
+@given(st.lists(numbers, max_size=300))
+def test_a_column_is_the_same_as_its_sketches_of_unsorted_values(values):
+    values = np.array(values, dtype=np.float64)
+    column = ColumnProfile(Kind.NUMBER)
+    column.add_numbers(values)
+    quantiles, distinct = QuantileSketch(), DistinctCounter()
+    quantiles.add(values)
+    distinct.add(hash_numbers(values))
+    ordered = ColumnProfile(Kind.NUMBER)
+    ordered.add_numbers(np.sort(np.append(values, [np.nan, np.inf])), ordered=True)
+    assert (ordered.missing, ordered.infinite) == (1, 1)
+    assert ordered.distinct.to_dict() == column.distinct.to_dict()
+    assert column.quantiles.to_dict() == ordered.quantiles.to_dict() == quantiles.to_dict()
+    assert column.distinct.to_dict() == distinct.to_dict()
+
+
+@calm
 @given(st.lists(numbers, max_size=50), st.lists(numbers, max_size=50))
 def test_merged_moments_are_those_of_the_whole(first, second):
     parts = [Moments(), Moments()]
@@ -151,6 +199,20 @@ def test_distinct_values_are_a_set_whatever_the_order(blocks):
     distinct = {value for block in blocks for value in block}
     if len(distinct) < 16:
         assert forward.estimate == len(distinct)
+
+
+@calm
+@given(st.lists(st.tuples(st.integers(4, 20), st.sets(st.integers(0, 200), max_size=60)), min_size=2, max_size=6))
+def test_many_distinct_counters_merged_at_once_are_those_of_the_union(parts):
+    counters = []
+    for capacity, values in parts:
+        counter = DistinctCounter(capacity)
+        counter.add(hash_numbers(np.array(sorted(values), dtype=np.float64)), different=True)
+        counters.append(counter)
+    whole = DistinctCounter(min(capacity for capacity, _ in parts))
+    whole.add(hash_numbers(np.array([value for _, values in parts for value in values], dtype=np.float64)))
+    counters[0].merge(*counters[1:])
+    assert counters[0].to_dict() == whole.to_dict()
 
 
 @pytest.mark.parametrize("count", [2_000, 50_000, 1_000_000])

@@ -5,6 +5,7 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from mainspring.stores.records import SqlRecords
 from mainspring.stores.records_engine import Engine
 from mainspring.stores.records_schema import VERSION, audit, upgrade
 from mainspring.testing.contracts.records import RecordsContract, a_release, a_run
+from mainspring.testing.contracts.records_alerts import an_alert
 from mainspring.testing.full_disk import small_disk
 from mainspring.testing.postgres import PostgresServer, postgres_server
 
@@ -101,20 +103,20 @@ def test_an_older_database_is_migrated_step_by_step_or_not_at_all(url: str) -> N
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def _of_version_1(url: str) -> None:
-    """A database as version 1 left it: its own file, or what it wrote into a server."""
+def _of_version(number: int, url: str) -> None:
+    """A database as that version left it: its own file, or what it wrote into a server."""
     if url.startswith("sqlite"):
-        shutil.copy(GOLDEN / "records-v1.sqlite", url.removeprefix("sqlite:///"))
+        shutil.copy(GOLDEN / f"records-v{number}.sqlite", url.removeprefix("sqlite:///"))
         return
     engine = Engine(url)
     with engine.writing() as connection:
-        for statement in (GOLDEN / "records-v1-postgresql.sql").read_text().split(";;"):
+        for statement in (GOLDEN / f"records-v{number}-postgresql.sql").read_text().split(";;"):
             connection.exec_driver_sql(statement)
     engine.close()
 
 
 def test_a_database_of_version_1_goes_on(url: str) -> None:
-    _of_version_1(url)
+    _of_version(1, url)
     records = SqlRecords(url)
     assert records.run("r1") == a_run()
     assert [release.number for release in records.releases()] == [2, 1]
@@ -134,19 +136,48 @@ def test_a_database_of_version_1_goes_on(url: str) -> None:
     with engine.reading() as connection:
         upgraded = _shape(connection)
     engine.close()
-    if url.startswith("sqlite"):
-        fresh = SqlRecords(f"{url}.new")
-        fresh.close()
-        engine = Engine(f"{url}.new")
-        with engine.reading() as connection:
-            assert _shape(connection) == upgraded, "an upgraded database is like a new one"
-        engine.close()
+    _same_as_new(url, upgraded)
+
+
+def test_a_database_of_version_2_goes_on(url: str) -> None:
+    _of_version(2, url)
+    records = SqlRecords(url)
+    assert records.run("r1") == a_run()
+    route = records.routes().of("adclick")
+    assert route is not None
+    assert (route.champion, route.challenger, route.traffic) == (1, 2, Traffic(canary=Share(2, 0.1)))
+    assert [key.name for key in records.api_keys()] == ["web"]
+    assert [*records.alerts(), *records.silences(), *records.notifications()] == []
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    records.record_looks("adclick", {"drift": (None, noon)}, alerts=[an_alert("a1")])
+    assert records.alerts("adclick") == [an_alert("a1")]
+    records.put_monitor_states("adclick", {"concept": {"seen": 3}})
+    records.close()
+    engine = Engine(url)
+    with engine.reading() as connection:
+        upgraded = _shape(connection)
+    engine.close()
+    _same_as_new(url, upgraded)
+
+
+def _same_as_new(url: str, upgraded: dict[str, dict[str, str]]) -> None:
+    """An upgraded database is like a new one."""
+    if not url.startswith("sqlite"):
+        return
+    SqlRecords(f"{url}.new").close()
+    engine = Engine(f"{url}.new")
+    with engine.reading() as connection:
+        assert _shape(connection) == upgraded
+    engine.close()
 
 
 def _shape(connection: sa.Connection) -> dict[str, dict[str, str]]:
     found = sa.inspect(connection)
     return {
-        table: {column["name"]: str(column["type"]) for column in found.get_columns(table)}
+        table: {
+            **{column["name"]: str(column["type"]) for column in found.get_columns(table)},
+            **{f"index {index['name']}": str(index["unique"]) for index in found.get_indexes(table)},
+        }
         for table in found.get_table_names()
     }
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from mainspring.errors import DiskFull, StoreError
+from mainspring.errors import DiskFull, HistoryGone, StoreError
 from mainspring.stores.tables_delta import DeltaTables
 from mainspring.testing.contracts.tables import TablesContract, logged, numbered, values_of
 from mainspring.testing.full_disk import small_disk
@@ -212,6 +212,23 @@ def test_what_a_week_has_forgotten_goes_and_nothing_else(tables: DeltaTables, tm
     assert len(list(folder.rglob("*.parquet"))) == 3  # the merged one, the new one, the checkpoint
     assert values_of(tables, "log") == [0, 0, 1, 1, 2, 2, 3, 3, 9]
     assert tables.offset("log", "w") == 5
+
+
+def test_what_was_added_is_said_to_be_unknown_when_the_log_has_forgotten_it(
+    tables: DeltaTables, tmp_path: Path
+) -> None:
+    for n in range(4):
+        tables.record("log", logged(n, 2), partition="day", offsets={"w": (n, n + 1)})
+    tables.compact("log", "2026-02-01")
+    age(tmp_path / "log", 9)
+    assert tables.added("log", 1)[0].collect().height == 4, "nothing is forgotten before it is tidied up"
+    tables.record("log", logged(9, 1), partition="day", offsets={"w": (4, 5)})
+    tables.tidy("log")
+    with pytest.raises(HistoryGone, match="read the whole table"):
+        tables.added("log", 1)
+    newest = tables.version("log")
+    tables.record("log", logged(10, 1), partition="day", offsets={"w": (5, 6)})
+    assert tables.added("log", newest)[0].collect().get_column("value").to_list() == [10]
 
 
 def test_recorders_at_the_same_time_lose_nothing(tmp_path: Path) -> None:

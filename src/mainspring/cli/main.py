@@ -14,11 +14,13 @@ import typer
 import mainspring
 from mainspring.cli import (
     adopt,
+    alerts,
     compare,
     demo,
     feedback,
     init,
     keys,
+    monitor,
     predict,
     promote,
     releases,
@@ -72,6 +74,8 @@ _VERBS = (
 for _verb in _VERBS:
     app.command()(verb(_verb))
 app.add_typer(keys.app)
+app.add_typer(monitor.app)
+app.add_typer(alerts.app)
 
 
 def _version(wanted: bool) -> None:

@@ -90,7 +90,7 @@ def target_values(
         )
     if series.n_unique() == 1:
         raise TargetError(
-            f"the target {name!r} has the same value {_label(series[0])!r} in all {series.len():,} rows",
+            f"the target {name!r} has the same value {class_name(series[0])!r} in all {series.len():,} rows",
             cure="name another target, or give data in which it differs",
             where={"column": name, "rows": series.len()},
         )
@@ -117,7 +117,7 @@ def _missing(series: pl.Series) -> pl.Series:
 def _numbers(series: pl.Series, name: str) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     if not (series.dtype.is_numeric() or series.dtype == pl.Boolean):
         raise TargetError(
-            f"the target {name!r} holds no numbers, e.g. {_label(series[0])!r}, and the task is regression",
+            f"the target {name!r} holds no numbers, e.g. {class_name(series[0])!r}, and the task is regression",
             cure="declare it a number in schema.toml, or a classification in model.py",
             where={"column": name},
         )
@@ -140,7 +140,7 @@ def _classes(series: pl.Series, name: str, task: Task) -> tuple[NDArray[np.int64
             where={"column": name},
         )
     counts = series.value_counts()
-    labels = {value: _label(value) for value in counts.get_column("value").to_list()}
+    labels = {value: class_name(value) for value in counts.get_column("value").to_list()}
     classes = tuple(sorted(labels.values()))
     _check_counts(name, task, {labels[value]: count for value, count in counts.iter_rows()})
     index = {label: number for number, label in enumerate(classes)}
@@ -171,7 +171,8 @@ def _check_counts(name: str, task: Task, counts: dict[str, int]) -> None:
         )
 
 
-def _label(value: object) -> str:
+def class_name(value: object) -> str:
+    """A value of the target as a class is named: `false` and `true` of a boolean, else as Python writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

@@ -7,6 +7,7 @@ from typing import Any
 
 from mainspring.domain.durations import parse_duration
 from mainspring.domain.gate import Gate
+from mainspring.domain.monitor import DEFAULT_MONITORS, Monitor
 from mainspring.domain.rollout import Rollout
 from mainspring.domain.source import Source
 from mainspring.domain.task import PRIMARY_METRIC, Task, metric_named
@@ -35,6 +36,8 @@ class Model:
         metric: what the tuner improves; `roc_auc`, `log_loss` or `rmse` by task where not given.
         holdout: the share of the rows that no training ever sees.
         label_delay: how long after a row its label is known.
+        monitors: what is watched in production; inputs, answers, residuals, dropped records and errors where not
+            given.
         seed: from which every random number of a run is drawn.
         slices: columns (or tuples of them) by whose values the evaluation is shown.
         trial_time: a trial that takes longer is ended.
@@ -50,6 +53,7 @@ class Model:
     exclude: Sequence[str] = ()
     gates: Sequence[Gate] = ()
     rollout: Rollout | None = None
+    monitors: Sequence[Monitor] | None = None
     metric: str | None = None
     holdout: float = 0.2
     label_delay: str | None = None
@@ -83,10 +87,24 @@ class Model:
             )
         if self.features is not None and len(set(self.features)) != len(self.features):
             raise DeclarationError("a feature is named twice", cure="name each feature once")
+        self._check_monitors()
         for duration in (self.label_delay, self.trial_time):
             if duration is not None:
                 parse_duration(duration)
         parse_memory(self.trial_memory)
+
+    @property
+    def watched(self) -> tuple[Monitor, ...]:
+        """The monitors that are declared, or those that every model has."""
+        return DEFAULT_MONITORS if self.monitors is None else tuple(self.monitors)
+
+    def _check_monitors(self) -> None:
+        names = [monitor.name for monitor in self.watched]
+        for name in names:
+            if names.count(name) > 1:
+                raise DeclarationError(
+                    f"there are two monitors {name!r}", cure="give each a name of its own: name=…"
+                )
 
     def candidate(self, function: CandidateFunction) -> CandidateFunction:
         """Register a function of a trial that returns an unfitted estimator; used as a decorator.

@@ -3,7 +3,7 @@
 Each port has one contract suite in `mainspring.testing.contracts`, run over every backend.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -11,6 +11,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import mainspring.domain.release as release
 from mainspring.domain.access import ApiKey
+from mainspring.domain.ports_alerts import AlertRecords
 from mainspring.domain.routing import Routes, Traffic
 from mainspring.domain.run import Run
 from mainspring.domain.snapshot import Snapshot
@@ -42,8 +43,8 @@ class Lease(Protocol):
 
 
 @runtime_checkable
-class Records(Protocol):
-    """The records database: numbers, routes, runs, snapshots, keys, leases.
+class Records(AlertRecords, Protocol):
+    """The records database: numbers, routes, runs, snapshots, keys, leases, alerts.
 
     Law: every method is one transaction. Writing what is already there, with the same key and content, changes
     nothing; reading what is not there gives `None` or an empty sequence. Lists come newest first.
@@ -212,6 +213,18 @@ class Tables(Protocol):
         """The place up to which the application's rows are stored; 0 where none are, or no such table."""
         ...
 
+    def added(self, table: str, since: int) -> tuple[Any, int]:
+        """The rows that the versions after `since` brought, as a `LazyFrame` in no order, and the newest version.
+
+        Those of `rewrite` and `compact` were there before and are not among them; those that were dropped
+        meanwhile are. So who goes on from the version that was returned sees each row once.
+
+        Raises:
+            HistoryGone: what some of these versions brought is no longer known; the whole table is to be read.
+            StoreError: there is no such table, or no version `since` yet.
+        """
+        ...
+
     def columns(self, table: str) -> Mapping[str, str]:
         """The columns and their kinds in Delta's words (`double`, `long`, `boolean`, `timestamp`, `string` …)."""
         ...
@@ -228,6 +241,21 @@ class Tables(Protocol):
 
         Returns:
             how many files were merged.
+        """
+        ...
+
+    def rewrite(self, table: str, value: str, change: Callable[[Any], Any]) -> int:
+        """Put other rows in the place of a partition's, all or nothing; those that others add meanwhile stay.
+
+        Args:
+            change: from a `LazyFrame` of the rows that are there to those that say the same, with the same
+                columns; small enough to be in memory.
+
+        Returns:
+            how many files were replaced; 0 where the partition has no rows.
+
+        Raises:
+            WorkspaceBusy: another process has merged the partition meanwhile.
         """
         ...
 

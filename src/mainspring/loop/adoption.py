@@ -80,21 +80,23 @@ def adopt(workspace: Workspace, request: AdoptionRequest, environ: Mapping[str, 
     with opened_original(request.place, request.tracking, request.trusted, trust=request.trust) as original:
         sample = read_sample(request.sample, original.wants, environ)
         proven = prove(original, sample, settle(original, sample, request.said))
-        metrics, naive = _measured(proven)
-        return _registered(workspace, request, proven, metrics, naive)
+        known = None if sample.target is None else _truth(sample, proven.settled.output.classes)
+        return _registered(workspace, request, proven, known)
 
 
 def _registered(
     workspace: Workspace,
     request: AdoptionRequest,
     proven: Proven,
-    metrics: dict[str, Estimate],
-    naive: dict[str, float],
+    known: tuple[Any, Any] | None,
 ) -> Adoption:
     from mainspring.release.adoption.sealing import AdoptionOrder, seal_adopted
     from mainspring.release.manifest import MANIFEST
+    from mainspring.release.reference_rows import known_truth
     from mainspring.release.signing import signing_key
 
+    metrics, naive = ({}, {}) if known is None else _measured(proven, *known)
+    rows, classes = proven.sample.rows.height, proven.settled.output.classes
     model, run_id = request.model, f"adopted-{proven.identity[:32]}"
     number = workspace.records.reserve_number(model, run_id)
     champion = workspace.records.routes().of(model)
@@ -110,6 +112,7 @@ def _registered(
             source=request.place,
             metrics=metrics,
             naive=naive,
+            truth=None if known is None else known_truth(*known, rows, classes),
             parent=None if champion is None else str(ReleaseRef(model, champion.champion)),
         ),
         folder=folder,
@@ -134,21 +137,17 @@ def _registered(
     return Adoption(manifest, record, proven.original.about, before is not None, unmirrored)
 
 
-def _measured(proven: Proven) -> tuple[dict[str, Estimate], dict[str, float]]:
+def _measured(proven: Proven, known: Any, truth: Any) -> tuple[dict[str, Estimate], dict[str, float]]:
     """The metrics on the sample rows that hold the truth, each with its interval, and those of a naive predictor.
 
-    Raises:
-        DataError: the target holds a class that the model does not predict.
-        TargetError: it holds no truth for the model's task.
+    Args:
+        known, truth: as `_truth` gives them.
     """
     from mainspring.stats.intervals import bootstrap_statistics
     from mainspring.training.metrics import metric_names, metric_statistic
     from mainspring.training.naive import naive_outputs
 
-    sample, output = proven.sample, proven.settled.output
-    if sample.target is None:
-        return {}, {}
-    known, truth = _truth(sample, output.classes)
+    output = proven.settled.output
     outputs, rows = proven.answers[known], len(truth)
     positive = None if output.positive is None else output.classes.index(output.positive)
     kind: dict[str, Any] = {"task": output.task, "positive": positive, "threshold": output.threshold}
@@ -170,7 +169,12 @@ def _measured(proven: Proven) -> tuple[dict[str, Estimate], dict[str, float]]:
 
 
 def _truth(sample: Sample, classes: tuple[str, ...]) -> tuple[Any, Any]:
-    """Which rows hold the truth, bool [n], and the truth of these as class numbers or values."""
+    """The places of the rows that hold the truth, and the truth of these as class numbers or values.
+
+    Raises:
+        DataError: the target holds a class that the model does not predict.
+        TargetError: it holds no truth for the model's task.
+    """
     from mainspring.data.target import rows_with_target
     from mainspring.release.adoption.reading import label_text
 

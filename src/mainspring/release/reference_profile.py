@@ -41,9 +41,9 @@ def reference_profile(
     """
     if rows.height > _MOST_ROWS:
         rows = rows[np.linspace(0, rows.height - 1, _MOST_ROWS).round().astype(np.int64)]
-    prediction = Profile(_prediction_kinds(output))
+    prediction = Profile(prediction_kinds(output))
     for start in range(0, rows.height, _CHUNK):
-        add_rows(prediction, _prediction_rows(predict(rows.slice(start, _CHUNK)), output))
+        add_rows(prediction, prediction_rows(predict(rows.slice(start, _CHUNK)), output))
     return msgspec.json.encode(
         {
             "rows": rows.height,
@@ -54,13 +54,15 @@ def reference_profile(
     )
 
 
-def _prediction_kinds(output: OutputSpec) -> dict[str, Kind]:
+def prediction_kinds(output: OutputSpec) -> dict[str, Kind]:
+    """The columns of the profile of a release's answers."""
     if not output.classes:
         return {PREDICTION: Kind.NUMBER}
     return {PREDICTION: Kind.CATEGORY} | {f"probability:{name}": Kind.NUMBER for name in output.classes}
 
 
-def _prediction_rows(outputs: NDArray[np.float64], output: OutputSpec) -> pl.DataFrame:
+def prediction_rows(outputs: NDArray[np.float64], output: OutputSpec) -> pl.DataFrame:
+    """The values of these columns from a release's outputs [n, k]."""
     if not output.classes:
         return pl.DataFrame({PREDICTION: outputs[:, 0]})
     labels = np.array(output.classes, dtype=object)[predicted_classes(outputs, output)]

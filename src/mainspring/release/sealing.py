@@ -109,6 +109,7 @@ def _contents(order: SealOrder) -> tuple[dict[str, bytes], Manifest]:
     from mainspring.release.inputs import input_fields
     from mainspring.release.original import outputs_of
     from mainspring.release.reference_profile import PROFILE, reference_profile
+    from mainspring.release.reference_rows import REFERENCE_ROWS, encode_reference_rows, spread_places, truth_of
     from mainspring.release.runtimes.onnx import OnnxRuntime
 
     names = [column.name for column in order.columns]
@@ -133,10 +134,14 @@ def _contents(order: SealOrder) -> tuple[dict[str, bytes], Manifest]:
         files[ONNX] = decision.model
         predict = OnnxRuntime(decision.model, decision.fields).predict_frame
 
+    held = order.holdout_rows[spread_places(order.holdout_rows.height)]
+    target = held.get_column(order.target_column.name)
+    truth = truth_of(target, is_classification=order.task.is_classification)
     lock = (order.lock if order.lock is not None else environment_lock()).encode()
     files |= {
         GOLDEN: encode_golden(decision.golden.rows, decision.golden.outputs),
         PROFILE: reference_profile(predict, order.training_rows, fields, order.target_column, output),
+        REFERENCE_ROWS: encode_reference_rows(held, fields, predict(held), truth),
         LOCK: lock,
     }
     for name, content in {**order.code, **order.settings}.items():

@@ -1,1 +1,1 @@
-"""Numbers about numbers: intervals and profiles. NumPy only."""
+"""Numbers about numbers: intervals, profiles, distances, tests. NumPy and scipy.special only."""

@@ -42,31 +42,71 @@ class DistinctCounter:
             return int(self._smallest.size)
         return round((self.capacity - 1) / ((float(self._smallest[-1]) + 1.0) / _RANGE))
 
-    def add(self, hashes: Hashes) -> None:
-        """Take in hashes [n], by `hash_numbers` or `hash_texts`."""
-        self._smallest = np.unique(np.concatenate([self._smallest, hashes]))[: self.capacity]
+    @property
+    def smallest(self) -> Hashes:
+        """The hashes that are kept, in ascending order."""
+        return self._smallest
 
-    def merge(self, other: DistinctCounter) -> None:
-        self.capacity = min(self.capacity, other.capacity)
-        self.add(other._smallest)
+    @classmethod
+    def of(cls, smallest: Hashes, capacity: int) -> DistinctCounter:
+        """The counter that keeps these hashes, different ones in ascending order."""
+        counter = cls(capacity)
+        counter._smallest = smallest
+        return counter
+
+    def add(self, hashes: Hashes, *, different: bool = False) -> None:
+        """Take in hashes [n], by `hash_numbers` or `hash_texts`.
+
+        Args:
+            different: no two of them are the same, so that most need no sorting.
+        """
+        if not self.is_exact:
+            hashes = hashes[hashes < self._smallest[-1]]
+        if different and hashes.size > self.capacity:
+            hashes = np.partition(hashes, self.capacity)[: self.capacity]
+        self._smallest = _different(np.concatenate([self._smallest, hashes]))[: self.capacity]
+
+    def merge(self, *others: DistinctCounter) -> None:
+        """Take in all that others have seen; the least capacity of them all is that of the result."""
+        everyone = (self, *others)
+        self.capacity = min(counter.capacity for counter in everyone)
+        found = np.concatenate([counter._smallest for counter in everyone])
+        # Beyond the last of one that is full, nothing can be among the smallest of all.
+        last = [c._smallest[self.capacity - 1] for c in everyone if c._smallest.size >= self.capacity]
+        if last:
+            found = found[found <= min(last)]
+        self._smallest = _different(found)[: self.capacity]
 
     def to_dict(self) -> dict[str, Any]:
         return {"capacity": self.capacity, "smallest": [f"{value:x}" for value in self._smallest.tolist()]}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> DistinctCounter:
-        counter = cls(int(data["capacity"]))
-        counter._smallest = np.array([int(value, 16) for value in data["smallest"]], dtype=np.uint64)
-        return counter
+        return cls.of(
+            np.array([int(value, 16) for value in data["smallest"]], dtype=np.uint64), int(data["capacity"])
+        )
+
+
+def _different(hashes: Hashes) -> Hashes:
+    """Each hash once, in ascending order. (`np.unique` takes several times as long for different ones.)"""
+    ordered = np.sort(hashes)
+    first = np.concatenate([np.ones(min(1, ordered.size), np.bool_), ordered[1:] != ordered[:-1]])
+    found: Hashes = ordered[first]
+    return found
 
 
 def hash_numbers(values: NDArray[np.float64]) -> Hashes:
     """64-bit hashes of numbers [n] by their bits (splitmix64's finalizer); −0 and 0 are one number."""
-    bits = (np.asarray(values, dtype=np.float64) + 0.0).view(np.uint64)
-    mixed = bits + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed ^= mixed >> np.uint64(31)
+    mixed: Hashes = (np.asarray(values, dtype=np.float64) + 0.0).view(np.uint64)
+    mixed += np.uint64(0x9E3779B97F4A7C15)
+    shifted = mixed >> np.uint64(30)  # in place, since making arrays takes longer than computing
+    mixed ^= shifted
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    np.right_shift(mixed, np.uint64(27), out=shifted)
+    mixed ^= shifted
+    mixed *= np.uint64(0x94D049BB133111EB)
+    np.right_shift(mixed, np.uint64(31), out=shifted)
+    mixed ^= shifted
     return mixed
 
 

@@ -28,6 +28,13 @@ class Frequencies:
         self.counts: dict[str, int] = {}
         self.error = 0
 
+    @classmethod
+    def of(cls, counts: dict[str, int], count: int, error: int, capacity: int = 1000) -> Frequencies:
+        """The summary of these parts, as its attributes give them."""
+        frequencies = cls(capacity)
+        frequencies.counts, frequencies.count, frequencies.error = counts, count, error
+        return frequencies
+
     @property
     def other(self) -> int:
         """Rows that are not accounted for by a held value."""
@@ -40,12 +47,13 @@ class Frequencies:
             self.counts[value] = self.counts.get(value, 0) + count
         self._shrink()
 
-    def merge(self, other: Frequencies) -> None:
-        """Take in all that the other has seen; the errors add up."""
-        self.error += other.error
-        self.count += other.count
-        for value, count in other.counts.items():
-            self.counts[value] = self.counts.get(value, 0) + count
+    def merge(self, *others: Frequencies) -> None:
+        """Take in all that others have seen; the errors add up."""
+        for other in others:
+            self.error += other.error
+            self.count += other.count
+            for value, count in other.counts.items():
+                self.counts[value] = self.counts.get(value, 0) + count
         self._shrink()
 
     def to_dict(self) -> dict[str, Any]:
@@ -55,11 +63,8 @@ class Frequencies:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Frequencies:
-        frequencies = cls(int(data["capacity"]))
-        frequencies.count = int(data["count"])
-        frequencies.error = int(data["error"])
-        frequencies.counts = {str(value): int(count) for value, count in data["counts"].items()}
-        return frequencies
+        counts = {str(value): int(count) for value, count in data["counts"].items()}
+        return cls.of(counts, int(data["count"]), int(data["error"]), int(data["capacity"]))
 
     def _shrink(self) -> None:
         if len(self.counts) <= self.capacity:

@@ -30,6 +30,14 @@ class Moments:
         self.minimum: float | None = None
         self.maximum: float | None = None
 
+    @classmethod
+    def of(cls, count: int, mean: float, m2: float, minimum: float | None, maximum: float | None) -> Moments:
+        """The moments of these values."""
+        moments = cls()
+        moments.count, moments.mean, moments.m2 = count, mean, m2
+        moments.minimum, moments.maximum = minimum, maximum
+        return moments
+
     @property
     def variance(self) -> float:
         """The unbiased variance; NaN of fewer than two values."""
@@ -45,7 +53,9 @@ class Moments:
             block.mean = float(values.mean())
             if not math.isfinite(block.mean):  # the sum overflowed, the mean does not
                 block.mean = float((values / values.size).sum())
-            block.m2 = float(np.square(values - block.mean).sum())
+            deviations = values - block.mean
+            deviations *= deviations
+            block.m2 = float(deviations.sum())
         block.minimum, block.maximum = float(values.min()), float(values.max())
         self.merge(block)
 
@@ -78,9 +88,5 @@ class Moments:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Moments:
-        moments = cls()
-        moments.count = int(data["count"])
-        moments.mean = float(data["mean"])
-        moments.m2 = math.inf if data["m2"] is None else float(data["m2"])
-        moments.minimum, moments.maximum = data["minimum"], data["maximum"]
-        return moments
+        m2 = math.inf if data["m2"] is None else float(data["m2"])
+        return cls.of(int(data["count"]), float(data["mean"]), m2, data["minimum"], data["maximum"])

@@ -61,17 +61,26 @@ class ColumnProfile:
         """Rows with a value, the infinite ones among them."""
         return self.rows - self.missing
 
-    def add_numbers(self, values: NDArray[np.float64]) -> None:
-        """Take in numbers or seconds since the epoch [n]; NaN is missing."""
+    def add_numbers(self, values: NDArray[np.float64], *, ordered: bool = False) -> None:
+        """Take in numbers or seconds since the epoch [n]; NaN is missing.
+
+        Args:
+            ordered: they ascend already.
+        """
         values = np.asarray(values, dtype=np.float64)
-        finite = values[np.isfinite(values)]
-        missing = int(np.isnan(values).sum())
+        known = np.isfinite(values)
+        finite = values if known.all() else values[known]
+        missing = int(np.isnan(values).sum()) if finite.size < values.size else 0
         self.rows += int(values.size)
         self.missing += missing
         self.infinite += int(values.size) - missing - int(finite.size)
-        self.distinct.add(hash_numbers(finite))
         self.moments.add(finite)
-        self.quantiles.add(finite)
+        ascending = finite if ordered else np.sort(finite)
+        self.quantiles.add(ascending, ordered=True)
+        first = np.empty(ascending.size, dtype=np.bool_)
+        first[:1] = True
+        np.not_equal(ascending[1:], ascending[:-1], out=first[1:])
+        self.distinct.add(hash_numbers(ascending[first]), different=True)
 
     def add_counts(self, counts: Mapping[str, int], missing: int = 0) -> None:
         """Take in how often each text came (a boolean's are `true` and `false`), and how often none did."""
@@ -86,21 +95,22 @@ class ColumnProfile:
         self.moments.add(lengths)
         self.quantiles.add(lengths)
 
-    def merge(self, other: ColumnProfile) -> None:
-        """Take in all that the other has seen.
+    def merge(self, *others: ColumnProfile) -> None:
+        """Take in all that others have seen; many at once are quicker than one after the other.
 
         Raises:
             ValueError: the kinds differ.
         """
-        if other.kind is not self.kind:
-            raise ValueError(f"a profile of a {self.kind} cannot take in one of a {other.kind}")
-        self.rows += other.rows
-        self.missing += other.missing
-        self.infinite += other.infinite
-        self.distinct.merge(other.distinct)
-        self.moments.merge(other.moments)
-        self.quantiles.merge(other.quantiles)
-        self.frequencies.merge(other.frequencies)
+        for other in others:
+            if other.kind is not self.kind:
+                raise ValueError(f"a profile of a {self.kind} cannot take in one of a {other.kind}")
+            self.rows += other.rows
+            self.missing += other.missing
+            self.infinite += other.infinite
+            self.moments.merge(other.moments)
+        self.distinct.merge(*(other.distinct for other in others))
+        self.quantiles.merge(*(other.quantiles for other in others))
+        self.frequencies.merge(*(other.frequencies for other in others))
 
     def to_dict(self) -> dict[str, Any]:
         common = {

@@ -13,6 +13,7 @@ compacted in blocks: the bound is then about n/capacity, and log2(n/capacity) ti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -47,22 +48,34 @@ class QuantileSketch:
         self._levels: list[Floats] = [np.empty(0)]
         self._compactions: list[int] = [0]
 
-    def add(self, values: Floats) -> None:
-        """Take in finite values [n]."""
+    def add(self, values: Floats, *, ordered: bool = False) -> None:
+        """Take in finite values [n].
+
+        Args:
+            ordered: they ascend already.
+        """
+        values = np.asarray(values, dtype=np.float64)
         self.count += int(values.size)
-        self._levels[0] = np.concatenate([self._levels[0], np.asarray(values, dtype=np.float64)])
+        self._levels[0] = np.concatenate([self._levels[0], values if ordered else np.sort(values)])
         self._compact()
 
-    def merge(self, other: QuantileSketch) -> None:
-        """Take in all that another sketch has seen; the rank errors add up."""
-        self.count += other.count
-        self.rank_error += other.rank_error
-        while len(self._levels) < len(other._levels):
-            self._levels.append(np.empty(0))
-            self._compactions.append(0)
-        for level, values in enumerate(other._levels):
-            self._levels[level] = np.concatenate([self._levels[level], values])
-            self._compactions[level] += other._compactions[level]
+    def merge(self, *others: QuantileSketch) -> None:
+        """Take in all that other sketches have seen; the rank errors add up.
+
+        Many at once are compacted once, which is quicker and adds less to the error than one after the other.
+        """
+        everyone = (self, *others)
+        height = max(len(sketch._levels) for sketch in everyone)
+        self._levels = [
+            np.concatenate([sketch._levels[level] for sketch in everyone if level < len(sketch._levels)])
+            for level in range(height)
+        ]
+        self._compactions = [
+            sum(sketch._compactions[level] for sketch in everyone if level < len(sketch._compactions))
+            for level in range(height)
+        ]
+        self.count += sum(sketch.count for sketch in others)
+        self.rank_error += sum(sketch.rank_error for sketch in others)
         self._compact()
 
     def rank(self, values: Floats) -> Floats:
@@ -87,6 +100,34 @@ class QuantileSketch:
         order = np.argsort(values, kind="stable")
         return values[order], weights[order]
 
+    @property
+    def levels(self) -> Sequence[Floats]:
+        """The kept values by level, in no order; those of level h stand for 2^h rows each."""
+        return self._levels
+
+    @property
+    def compactions(self) -> Sequence[int]:
+        """How often each level was compacted."""
+        return self._compactions
+
+    @classmethod
+    def of(
+        cls,
+        levels: Sequence[Floats],
+        compactions: Sequence[int],
+        *,
+        rank_error: int,
+        capacity: int = 1024,
+        seed: int = 0,
+    ) -> QuantileSketch:
+        """The sketch of these parts, as its attributes give them."""
+        sketch = cls(capacity, seed)
+        sketch.count = sum(level.size << h for h, level in enumerate(levels))
+        sketch.rank_error = rank_error
+        sketch._compactions = list(compactions)
+        sketch._levels = list(levels)
+        return sketch
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "capacity": self.capacity,
@@ -99,12 +140,13 @@ class QuantileSketch:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> QuantileSketch:
-        sketch = cls(int(data["capacity"]), int(data["seed"]))
-        sketch.count = int(data["count"])
-        sketch.rank_error = int(data["rank_error"])
-        sketch._compactions = [int(number) for number in data["compactions"]]
-        sketch._levels = [np.array(level, dtype=np.float64) for level in data["levels"]]
-        return sketch
+        return cls.of(
+            [np.array(level, dtype=np.float64) for level in data["levels"]],
+            [int(number) for number in data["compactions"]],
+            rank_error=int(data["rank_error"]),
+            capacity=int(data["capacity"]),
+            seed=int(data["seed"]),
+        )
 
     def _compact(self) -> None:
         level = 0
@@ -114,7 +156,7 @@ class QuantileSketch:
             level += 1
 
     def _compact_level(self, level: int) -> None:
-        values = np.sort(self._levels[level])
+        values = np.sort(self._levels[level], kind="stable")  # which merges the ascending runs that are there
         pairs = values[: values.size // 2 * 2]
         self._levels[level] = values[pairs.size :]  # an odd one stays
         if level + 1 == len(self._levels):

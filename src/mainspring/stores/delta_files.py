@@ -165,7 +165,7 @@ def _row_groups(stream: pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.
 
 
 def _with_types(batch: pa.RecordBatch, schema: pa.Schema) -> pa.Table:
-    if any(pa.types.is_string_view(kind) for kind in batch.schema.types):
+    if any(_has_views(kind) for kind in batch.schema.types):
         # Older versions of Arrow cannot cast a view; Polars can.
         import polars as pl
 
@@ -174,12 +174,18 @@ def _with_types(batch: pa.RecordBatch, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
+def _has_views(kind: pa.DataType) -> bool:
+    return pa.types.is_string_view(kind) or (pa.types.is_large_list(kind) and _has_views(kind.value_type))
+
+
 def stored(kind: pa.DataType) -> pa.DataType:
     """The nearest type that Delta has: it knows no unsigned integers, no nanoseconds and no dictionaries."""
     if pa.types.is_dictionary(kind):
         return stored(kind.value_type)
     if pa.types.is_null(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return pa.string() if pa.types.is_null(kind) else pa.large_string()
+    if pa.types.is_large_list(kind):
+        return pa.large_list(stored(kind.value_type))
     if pa.types.is_unsigned_integer(kind):
         return pa.int64()
     if pa.types.is_timestamp(kind):

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,6 +33,9 @@ from mainspring.stores.delta_files import (
     write_files,
 )
 
+if TYPE_CHECKING:  # who only writes needs no frames
+    import polars as pl
+
 HISTORY = timedelta(days=7)  # for which old versions, and files that no version needs, are kept
 _CONFIGURATION: dict[str, str | None] = {
     "delta.enableExpiredLogCleanup": "true",
@@ -51,6 +54,9 @@ class DeltaLogs:
         raise NotImplementedError
 
     def _open(self, table: str, version: int | None = None) -> DeltaTable:
+        raise NotImplementedError
+
+    def _frame(self, delta: DeltaTable, paths: list[Path]) -> pl.LazyFrame:
         raise NotImplementedError
 
     def exists(self, table: str) -> bool:
@@ -168,6 +174,27 @@ class DeltaLogs:
                 written.discard(place)
                 raise
         return len(small)
+
+    def rewrite(self, table: str, value: str, change: Callable[[Any], Any]) -> int:
+        """See `Tables.rewrite`."""
+        delta = self._open(table)
+        paths = sorted(path for path, of, _ in _files(delta) if of == value)
+        if not paths:
+            return 0
+        (partition,) = delta.metadata().partition_columns
+        folder = self._folder(table)
+        place = folder / f"{partition}={value}"
+        schema = stored_schema(pa.schema(delta.schema().to_arrow()))
+        rows = as_stored(change(self._frame(delta, [folder / path for path in paths])))
+        inside = rows.select([name for name in schema.names if name != partition])
+        with naming_a_full_disk(f"the table {table}"):
+            written = write_files(place, inside, table)
+            try:
+                self._replace(table, paths, (value, written), partition)
+            except BaseException:
+                written.discard(place)
+                raise
+        return len(paths)
 
     def drop(self, table: str, *, before: str) -> int:
         """See `Tables.drop`."""

@@ -1,4 +1,4 @@
-"""The records database: numbers, routes, runs, snapshots, keys, leases."""
+"""The records database: numbers, routes, runs, snapshots, keys, leases, alerts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,9 +14,11 @@ from mainspring.domain.routing import Route, Routes, Traffic
 from mainspring.domain.run import Run
 from mainspring.domain.snapshot import Snapshot
 from mainspring.errors import StoreError, UnknownRelease, UnknownSnapshot
+from mainspring.stores.records_alerts import SqlAlerts
 from mainspring.stores.records_engine import Engine
 from mainspring.stores.records_keys import SqlKeys
 from mainspring.stores.records_leases import SqlLease, now
+from mainspring.stores.records_outbox import SqlOutbox
 from mainspring.stores.records_rows import (
     moment,
     release_of,
@@ -43,7 +45,7 @@ from mainspring.stores.records_traffic import all_traffic, check_traffic, traffi
 _SHORTEST_PREFIX = 6
 
 
-class SqlRecords(SqlKeys):
+class SqlRecords(SqlKeys, SqlAlerts, SqlOutbox):
     """`ports.Records` on SQLite or PostgreSQL.
 
     Args:

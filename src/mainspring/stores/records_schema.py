@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from mainspring.errors import StoreError
 
-VERSION = 2
+VERSION = 3
 
 TABLES = sa.MetaData()
 
@@ -140,6 +140,71 @@ api_keys = sa.Table(
     sa.Column("revoked_at", _MOMENT),
 )
 
+alerts = sa.Table(
+    "alerts",
+    TABLES,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("monitor", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("since", _MOMENT, nullable=False),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Index("ix_alerts_since", "since"),
+)
+_IS_OPEN = alerts.c.state != "resolved"
+sa.Index(
+    "ux_alerts_open",
+    alerts.c.model,
+    alerts.c.monitor,
+    unique=True,
+    sqlite_where=_IS_OPEN,
+    postgresql_where=_IS_OPEN,
+)
+
+alert_looks = sa.Table(
+    "alert_looks",
+    TABLES,
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("monitor", sa.Text, primary_key=True),
+    sa.Column("at", _MOMENT, nullable=False),
+)
+
+silences = sa.Table(
+    "silences",
+    TABLES,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("monitor", sa.Text, nullable=False),
+    sa.Column("created_at", _MOMENT, nullable=False),
+    sa.Column("until", _MOMENT, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+notifications = sa.Table(
+    "notifications",
+    TABLES,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("sink", sa.Text, nullable=False),
+    sa.Column("alert_id", sa.Text, nullable=False),
+    sa.Column("event", _JSON, nullable=False),
+    sa.Column("created_at", _MOMENT, nullable=False),
+    sa.Column("due_at", _MOMENT, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("ended_at", _MOMENT),
+    sa.Index("ix_notifications_waiting", "sink", "state", "due_at"),
+)
+
+monitor_states = sa.Table(
+    "monitor_states",
+    TABLES,
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("monitor", sa.Text, primary_key=True),
+    sa.Column("state", _JSON, nullable=False),
+)
+
 # The audit is a history: the database itself refuses to change it.
 _APPEND_ONLY = {
     "sqlite": (
@@ -166,8 +231,13 @@ def _to_2(connection: sa.Connection) -> None:
     TABLES.create_all(connection)  # those that are not there yet
 
 
+def _to_3(connection: sa.Connection) -> None:
+    """Alerts, silences, the outbox of notifications, and the states of monitors."""
+    TABLES.create_all(connection)
+
+
 # From version n to n + 1, by n. A migration never changes once it has been released.
-MIGRATIONS: Mapping[int, Migration] = {1: _to_2}
+MIGRATIONS: Mapping[int, Migration] = {1: _to_2, 2: _to_3}
 
 
 def upgrade(

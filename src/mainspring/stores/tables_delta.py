@@ -18,6 +18,7 @@ from deltalake.transaction import create_table_with_add_actions
 
 from mainspring.errors import StoreError, WorkspaceBusy
 from mainspring.stores.atomic import naming_a_full_disk
+from mainspring.stores.delta_added import added_files
 from mainspring.stores.delta_files import Written, delta_schema, sync_log, write_files
 from mainspring.stores.delta_logs import DeltaLogs
 
@@ -173,6 +174,23 @@ class DeltaTables(DeltaLogs):
                     cure="restore the workspace's tables folder from a backup",
                     where={"table": table, "file": path.name},
                 )
+        return self._frame(delta, paths)
+
+    def added(self, table: str, since: int) -> tuple[pl.LazyFrame, int]:
+        """See `Tables.added`."""
+        delta = self._open(table)
+        newest = delta.version()
+        if since > newest:
+            raise StoreError(
+                f"the table {table} has no version {since} yet",
+                cure=f"ask for what came after version {newest} or an earlier one",
+                where={"table": table, "version": since},
+            )
+        folder = self._folder(table)
+        return self._frame(delta, [folder / path for path in added_files(folder, table, since, newest)]), newest
+
+    def _frame(self, delta: DeltaTable, paths: list[Path]) -> pl.LazyFrame:
+        """The rows of these files of a table, with the columns of that version."""
         import polars as pl
 
         partitions = delta.metadata().partition_columns

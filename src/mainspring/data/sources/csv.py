@@ -69,7 +69,9 @@ class CsvPart:
                 rows += table.num_rows
                 for start in range(0, table.num_rows, batch_rows):
                     piece = table.slice(start, batch_rows)
-                    yield Batch(pl.DataFrame(piece).select(wanted), piece.num_rows)
+                    frame = pl.DataFrame(piece)
+                    # `select` would take a name such as ^a$ for a pattern.
+                    yield Batch(pl.DataFrame([frame.get_column(name) for name in wanted]), piece.num_rows)
         if not rows:
             raise SourceFormatError(
                 f"{self.name} has a header but no rows", cure="give a file with rows", where={"file": self.name}

@@ -72,7 +72,9 @@ class ParquetPart:
                         value.new_from_index(0, batch.num_rows).alias(name)
                         for name, value in self._constants.items()
                     ]
-                    yield Batch(frame.with_columns(beside).select(names), batch.num_rows)
+                    frame = frame.with_columns(beside)
+                    # `select` would take a name such as ^a$ for a pattern.
+                    yield Batch(pl.DataFrame([frame.get_column(name) for name in names]), batch.num_rows)
             except (pa.ArrowException, OSError) as error:
                 raise self._damaged(error) from error
 

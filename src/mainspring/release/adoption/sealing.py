@@ -30,6 +30,7 @@ from mainspring.release.lock import LOCK, environment_lock
 from mainspring.release.original import outputs_of
 from mainspring.release.parity import TOLERANCE
 from mainspring.release.reference_profile import PROFILE, reference_profile
+from mainspring.release.reference_rows import REFERENCE_ROWS, encode_reference_rows, spread_places
 from mainspring.release.runtimes.onnx import OnnxRuntime
 from mainspring.release.sealed_folder import Sealing, seal_folder
 from mainspring.version import VERSION
@@ -113,6 +114,7 @@ class AdoptionOrder:
     Attributes:
         source: where the model came from, as the user gave it.
         metrics, naive: measured on the sample rows, if these hold the truth.
+        truth: of the sample rows, classes by name or values; `None` where it is not known.
         parent: the champion at sealing.
     """
 
@@ -123,6 +125,7 @@ class AdoptionOrder:
     source: str
     metrics: Mapping[str, Estimate] = field(default_factory=dict)
     naive: Mapping[str, float] = field(default_factory=dict)
+    truth: pl.Series | None = None
     parent: str | None = None
 
 
@@ -152,9 +155,12 @@ def _contents(proven: Proven, order: AdoptionOrder) -> tuple[dict[str, bytes], M
         files[ONNX] = decision.model
         predict = OnnxRuntime(decision.model, decision.fields).predict_frame
     lock = environment_lock().encode()
+    places = spread_places(sample.rows.height)
+    kept, truth = sample.rows[places], None if order.truth is None else order.truth[places]
     files |= {
         GOLDEN: encode_golden(decision.golden.rows, decision.golden.outputs),
         PROFILE: reference_profile(predict, sample.rows, settled.fields, sample.target, settled.output),
+        REFERENCE_ROWS: encode_reference_rows(kept, settled.fields, proven.answers[places], truth),
         LOCK: lock,
     }
     manifest = Manifest(

@@ -17,6 +17,7 @@ from mainspring.domain.run import Run, RunState, Stage
 from mainspring.domain.snapshot import Snapshot, SourcePart
 from mainspring.errors import StoreError, UnknownRelease, UnknownSnapshot, WorkspaceBusy
 from mainspring.stores.records import SqlRecords
+from mainspring.testing.contracts.records_alerts import AlertsContract
 from mainspring.testing.contracts.records_keys import KeysContract
 from mainspring.testing.contracts.records_traffic import CHALLENGER, CHAMPION, NOON, TrafficContract, a_release
 
@@ -46,7 +47,7 @@ def a_snapshot(snapshot_id: str, minutes: int = 0, source: str = "clicks.csv") -
     )
 
 
-class RecordsContract(KeysContract, TrafficContract):
+class RecordsContract(AlertsContract, KeysContract, TrafficContract):
     """Subclass it, and give the fixture `url` of a new, empty database."""
 
     @pytest.fixture

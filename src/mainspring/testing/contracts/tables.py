@@ -223,6 +223,77 @@ class TablesContract:
         assert tables.offset("log", "w") == 5
         assert list(tables.partitions("log")) == ["2026-02-04", "2026-02-05"]
 
+    def test_what_was_added_is_seen_once(self, tables: Tables, open_tables: Callable[[], Tables]) -> None:
+        day = date(2026, 2, 1)
+        with pytest.raises(StoreError, match="log"):
+            tables.added("log", -1)
+        seen: list[int] = []
+        version = -1
+        for n in range(8):
+            tables.record(
+                "log", logged(n, 2, day + timedelta(days=n % 2)), partition="day", offsets={"w": (n, n + 1)}
+            )
+            if n == 3:
+                wider = logged(90, 1, day).with_columns(pl.lit("x").alias("input_job"))
+                tables.record("log", wider, partition="day", offsets={"w": (4, 4)})
+            if n == 5:
+                tables.compact("log", str(day))
+                tables.record("log", logged(0, 1).clear(), partition="day", offsets={"other": (0, 1)})
+            if n % 3 == 1:
+                rows, version = open_tables().added("log", version)
+                seen += rows.collect().get_column("value").to_list()
+        rows, version = tables.added("log", version)
+        seen += rows.collect().get_column("value").to_list()
+        assert sorted(seen) == values_of(tables, "log")
+        assert version == tables.version("log")
+        rows, same = tables.added("log", version)
+        assert (rows.collect().height, same) == (0, version)
+        everything = tables.added("log", -1)[0].collect()
+        assert_frame_equal(everything.sort("value"), tables.scan("log").sort("value").collect())
+        with pytest.raises(StoreError, match=f"version {version + 1}"):
+            tables.added("log", version + 1)
+
+    def test_added_rows_that_were_dropped_or_rewritten_are_still_those_that_were_added(
+        self, tables: Tables
+    ) -> None:
+        for n in range(3):
+            tables.record("log", logged(n, 2, date(2026, 2, 1 + n)), partition="day", offsets={"w": (n, n + 1)})
+        tables.drop("log", before="2026-02-02")
+        tables.rewrite("log", "2026-02-02", lambda rows: rows.collect().head(1))
+        assert values_of(tables, "log") == [1, 2, 2]
+        added = tables.added("log", -1)[0].collect()
+        assert sorted(added.get_column("value").to_list()) == [0, 0, 1, 1, 2, 2]
+
+    def test_a_partition_is_rewritten_as_a_whole(self, tables: Tables) -> None:
+        day, other = date(2026, 2, 1), date(2026, 2, 2)
+        for n in range(4):
+            frame = logged(n, 2, day).with_columns(pl.Series("words", [["a", None], []]))
+            tables.record("log", frame, partition="day", offsets={"w": (n, n + 1)})
+        tables.record("log", logged(9, 1, other), partition="day", offsets={"w": (4, 5)})
+
+        def summed(rows: pl.LazyFrame) -> pl.DataFrame:
+            # Another process adds a row meanwhile.
+            tables.record("log", logged(50, 1, day), partition="day", offsets={"late": (0, 1)})
+            return (
+                rows.group_by("day")
+                .agg(pl.col("value").sum(), pl.col("at").first(), pl.col("words").first())
+                .collect()
+            )
+
+        assert tables.rewrite("log", "2026-02-01", summed) == 4
+        assert values_of(tables, "log") == [9, 12, 50]
+        assert tables.scan("log").filter(pl.col("value") == 12).collect().get_column("words").to_list()[0] in (
+            ["a", None],
+            [],
+        )
+        assert (tables.offset("log", "w"), tables.offset("log", "late")) == (5, 1)
+        assert tables.rewrite("log", "2030-01-01", summed) == 0
+        with pytest.raises(ZeroDivisionError):
+            tables.rewrite("log", "2026-02-01", lambda _: 1 / 0)
+        assert values_of(tables, "log") == [9, 12, 50]
+        tables.rewrite("log", "2026-02-01", lambda rows: rows.collect().clear())
+        assert values_of(tables, "log") == [9]
+
 
 def logged(value: int, rows: int, day: date = date(2026, 2, 1)) -> pl.DataFrame:
     at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""Files for the tools that stand around a deployment: Prometheus, Grafana."""

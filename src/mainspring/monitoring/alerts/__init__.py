@@ -1,0 +1,1 @@
+"""From measurements to people: what is raised, in which words, and how it is delivered."""

@@ -1,0 +1,1 @@
+"""Whether the truth still follows the inputs as it did."""

@@ -1,0 +1,1 @@
+"""Whether inputs and answers are distributed as in their reference."""

@@ -1,0 +1,79 @@
+"""Opens what the monitors of a model are given."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from mainspring.clock import Clock
+from mainspring.domain.ports import Records, Tables
+from mainspring.domain.release import Manifest
+from mainspring.domain.routing import Traffic
+from mainspring.errors import MainspringError
+from mainspring.monitoring.context import Context
+from mainspring.release.catalogue import Catalogue
+
+_LOG = logging.getLogger("mainspring.monitoring")
+_MOST_RELEASES = 50  # of those that answered, the newest
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What an evaluation reads and writes.
+
+    Attributes:
+        gateway_metrics: asks the gateway for the text of its `/metrics`; `None` where none answers.
+    """
+
+    tables: Tables
+    records: Records
+    catalogue: Catalogue
+    clock: Clock
+    gateway_metrics: Callable[[], str | None] = lambda: None
+
+
+def open_context(stores: Stores, model: str, now: datetime, label_delay: timedelta | None) -> Context | None:
+    """What the monitors are given; `None` where the model has no champion."""
+    route = stores.records.routes().of(model)
+    if route is None:
+        return None
+    records = stores.records.releases(model)
+    wanted = {route.champion, *((route.challenger,) if route.challenger else ())}
+    wanted |= {record.number for record in records[:_MOST_RELEASES]}
+    manifests: dict[int, Manifest] = {}
+    folders: dict[int, Path] = {}
+    for record in records:
+        if record.number not in wanted:
+            continue
+        try:
+            manifests[record.number] = stores.catalogue.manifest(record)
+        except MainspringError as error:
+            _LOG.error("%s is not watched: %s", record.ref, error)
+            continue
+        folders[record.number] = stores.catalogue.folder(record)
+    if route.champion not in manifests:
+        return None
+    return Context(
+        model=model,
+        tables=stores.tables,
+        now=now,
+        champion=route.champion,
+        manifests=manifests,
+        folders=folders,
+        challengers=tuple(
+            sorted(
+                {shadow.number for shadow in route.traffic.shadows} | _answering(route.traffic) - {route.champion}
+            )
+        ),
+        label_delay=label_delay,
+        states={name: dict(state) for name, state in stores.records.monitor_states(model).items()},
+        gateway_metrics=stores.gateway_metrics(),
+    )
+
+
+def _answering(traffic: Traffic) -> set[int]:
+    numbers = {arm.number for arm in traffic.arms}
+    return numbers | ({traffic.canary.number} if traffic.canary else set())

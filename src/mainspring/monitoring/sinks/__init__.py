@@ -1,0 +1,1 @@
+"""Where alerts go: one kind of receiver a file."""
