@@ -44,10 +44,11 @@ import os
 from mainspring.domain.ids import uuid7
 uuid7()
 child = os.fork()
-print(*(uuid7() for _ in range(200)), sep="\\n", flush=True)
+found = [uuid7() for _ in range(200)]
 if child:
-    os.waitpid(child, 0)
-else:
+    os.waitpid(child, 0)  # one after the other, or their lines would be mixed
+print(*found, sep="\\n", flush=True)
+if not child:
     os._exit(0)
 """
 

@@ -4,11 +4,12 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
 from mainspring.domain.durations import parse_duration
+from mainspring.domain.measurement import Window
 from mainspring.domain.task import metric_named
 from mainspring.errors import DeclarationError
 
@@ -55,7 +56,7 @@ TECHNICAL = (
     "feature_age",
 )
 _ROWS = re.compile(r"([1-9]\d*)\s*rows?")
-_NAMED_WINDOW = re.compile(r"\S+/\S+")
+REFERENCES = ("release", "previous", "season")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,11 +269,8 @@ class Monitor:
             positive_duration(self.window, f"the window of the monitor {self.name!r}")
         positive_duration(self.every, f"`every` of the monitor {self.name!r}")
         parse_duration(self.for_)
-        if self.reference not in ("release", "previous", "season") and not _NAMED_WINDOW.fullmatch(self.reference):
-            raise DeclarationError(
-                f"the reference of the monitor {self.name!r} is {self.reference!r}",
-                cure="use release, previous, season, or a past time such as 2026-01-01/2026-01-08",
-            )
+        if self.reference not in REFERENCES:
+            named_window(self.reference)
         if self.min_rows < 1:
             raise DeclarationError(f"min_rows of the monitor {self.name!r} is under 1", cure="give 1 or more")
         if not 0 <= self.min_label_share <= 1:
@@ -291,6 +289,34 @@ class Monitor:
     def window_length(self) -> timedelta | None:
         """How long a window is, where it is a time."""
         return None if self.window_rows is not None else parse_duration(self.window)
+
+
+def named_window(text: str) -> Window:
+    """The time that a declaration names; without a zone UTC.
+
+    Raises:
+        DeclarationError: it is no time, or ends before it begins.
+
+    Examples:
+        >>> named_window("2026-01-01/2026-01-08").length.days
+        7
+    """
+    try:
+        start, end = (_moment(part) for part in text.split("/"))
+        if start < end:
+            return Window(start, end)
+    except ValueError:
+        pass
+    raise DeclarationError(
+        f"the reference {text!r} is no past time",
+        cure=f"use {', '.join(REFERENCES)}, or a start and an end, the earlier one first, such as "
+        "2026-01-01/2026-01-08",
+    )
+
+
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def positive_duration(text: str, what: str) -> timedelta:

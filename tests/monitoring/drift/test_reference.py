@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainspring.domain.measurement import Window
-from mainspring.domain.monitor import Monitor
+from mainspring.domain.monitor import Monitor, named_window
 from mainspring.domain.schema import Kind
 from mainspring.errors import DeclarationError, TamperedRelease
-from mainspring.monitoring.drift.reference import merged, named_window, reference_of, season
+from mainspring.monitoring.drift.reference import merged, reference_of, season
 from mainspring.monitoring.hours.update import update_hours
 from mainspring.stats.profile import Profile
 from mainspring.testing.watched import DAY, HOUR, T0, Watched, day
@@ -94,7 +94,7 @@ def test_a_named_time(shop):
 
 @pytest.mark.parametrize("text", ["2026-01-08/2026-01-01", "a/b", "2026-01-01/2026-01-02/2026-01-03", "1/2"])
 def test_what_is_no_time_is_said(text):
-    with pytest.raises(DeclarationError, match="is no past time; write its start and its end"):
+    with pytest.raises(DeclarationError, match="is no past time; use release, previous"):
         named_window(text)
 
 

@@ -375,7 +375,7 @@ import os, signal, sys, threading, time
 from mainspring.monitoring.hours.update import update_hours
 from mainspring.stores import delta_logs
 sys.path.insert(0, sys.argv[3])
-import test_hours
+import test_update
 write, count = delta_logs.write_files, 0
 def dying(*given, **named):
     global count
@@ -384,7 +384,7 @@ def dying(*given, **named):
         threading.Timer(float(sys.argv[4]), os.kill, (os.getpid(), signal.SIGKILL)).start()
     return write(*given, **named)
 delta_logs.write_files = dying
-update_hours(test_hours.DeltaTables(sys.argv[1]), "shop", test_hours.MANIFESTS, now=test_hours.T0)
+update_hours(test_update.DeltaTables(sys.argv[1]), "shop", test_update.MANIFESTS, now=test_update.T0)
 time.sleep(1)
 """
 

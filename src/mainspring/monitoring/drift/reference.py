@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 
 from mainspring.domain.measurement import Window
-from mainspring.domain.monitor import Monitor
-from mainspring.errors import DeclarationError
+from mainspring.domain.monitor import Monitor, named_window
 from mainspring.monitoring.context import Context
 from mainspring.monitoring.drift.reference_sample import sealed_sample
 from mainspring.monitoring.hours.window_profile import rows_by_hour, window_profile
@@ -114,28 +113,6 @@ def season(window: Window) -> list[Window]:
     return [Window(window.start - n * step, window.end - n * step) for n in range(1, SEASONS + 1)]
 
 
-def named_window(text: str) -> Window:
-    """The time that a declaration names; without a zone UTC.
-
-    Raises:
-        DeclarationError: it is no time, or ends before it begins.
-
-    Examples:
-        >>> named_window("2026-01-01/2026-01-08").length.days
-        7
-    """
-    try:
-        start, end = (_moment(part) for part in text.split("/"))
-        if start < end:
-            return Window(start, end)
-    except ValueError:
-        pass
-    raise DeclarationError(
-        f"the reference {text!r} is no past time",
-        cure="write its start and its end, the earlier one first, such as 2026-01-01/2026-01-08",
-    )
-
-
 def _before(context: Context, monitor: Monitor, window: Window) -> Window:
     """The window that ends where this one begins: of the same length, or of the same number of rows."""
     wanted = monitor.window_rows
@@ -159,11 +136,6 @@ def merged(profiles: Iterable[Profile]) -> Profile:
             if taken.kind is column.kind:
                 taken.merge(column)
     return whole
-
-
-def _moment(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def _sealed(context: Context, number: int, chosen: Mapping[str, str]) -> Reference:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from mainspring.domain.measurement import Window
-from mainspring.monitoring.drift.reference import named_window, season
+from mainspring.domain.monitor import named_window
+from mainspring.monitoring.drift.reference import season
 from mainspring.monitoring.judgement import Figure
 from mainspring.monitoring.look import Look
 from mainspring.monitoring.performance.figures import figure_of, figures_of
