@@ -105,6 +105,7 @@ def season(window: Window) -> list[Window]:
     """The same hours of the same weekdays of the four weeks before, the newest first.
 
     Examples:
+        >>> from datetime import UTC, datetime
         >>> monday = datetime(2026, 3, 30, tzinfo=UTC)
         >>> [one.start.day for one in season(Window(monday, monday + timedelta(hours=1)))]
         [23, 16, 9, 2]
