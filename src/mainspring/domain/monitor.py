@@ -142,7 +142,6 @@ class Monitor:
             at_least, at_most: the bar; else the release's own figure on the holdout is, less `margin`.
             margin: how much worse than the release's figure is still fine; 0 where nothing is given.
         """
-        metric_named(metric)
         bars = cls._bars(f"Monitor.performance({metric!r})", metric, at_least, at_most, margin)
         return cls._made(MonitorKind.PERFORMANCE, f"performance_{metric}", metric, rule, **bars)
 
@@ -162,7 +161,6 @@ class Monitor:
         **rule: Any,
     ) -> Self:
         """A metric estimated before any label is there; it does not see a change of the concept alone."""
-        metric_named(metric)
         bars = cls._bars(f"Monitor.estimate({metric!r})", metric, at_least, at_most, margin)
         return cls._made(MonitorKind.ESTIMATE, f"estimate_{metric}", metric, rule, **bars)
 

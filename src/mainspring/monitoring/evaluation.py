@@ -35,7 +35,6 @@ class Evaluation:
         measurements: of the monitors that were due, in the order of the measuring.
     """
 
-    model: str
     rows: int
     measurements: tuple[Measurement, ...] = ()
 
@@ -46,7 +45,6 @@ def evaluate(
     monitors: Sequence[Monitor],
     *,
     label_delay: timedelta | None = None,
-    measures: Mapping[MonitorKind, Measure] | None = None,
 ) -> Evaluation:
     """Take in what is new, and let each monitor measure the windows that have ended since its last look.
 
@@ -56,43 +54,49 @@ def evaluate(
     Args:
         monitors: as the model declares them.
         label_delay: as the model declares it.
-        measures: by kind how it is measured; for tests.
     """
     table = predictions_table(model)
     if not stores.tables.exists(table):
-        return Evaluation(model, 0)
+        return Evaluation(0)
     now = stores.clock.now()
     context = open_context(stores, model, now, label_delay)
     if context is None:
-        return Evaluation(model, 0)
+        return Evaluation(0)
     slices = sorted({monitor.by for monitor in monitors if monitor.by and monitor.kind in _BY_SKETCHES})
     rows = update_hours(stores.tables, model, context.manifests, now=now, slices=slices)
     hours = rows_by_hour(stores.tables, model, until=now)
     first = hours[0][0] if hours else None
-    found: list[Measurement] = []
+    due: list[tuple[Monitor, list[tuple[int, Window]]]] = []
     ticks: dict[str, tuple[int, int]] = {}
     for monitor in monitors:
         before = measured_until(stores.tables, model, monitor.name)
-        due = due_windows(monitor, measured_until=before, now=now, first=first, hours=hours)
-        if due:
-            found += _measured(context, monitor, due, (measures or _measures())[monitor.kind])
-            ticks[monitor.name] = (before, due[-1][0])
+        windows = due_windows(monitor, measured_until=before, now=now, first=first, hours=hours)
+        if windows:
+            due.append((monitor, windows))
+            ticks[monitor.name] = (before, windows[-1][0])
+    found = _measured(context, due) if due else []
     if ticks:
         write_measurements(stores.tables, model, found, ticks=ticks)
         # After the measurements: who is killed in between looks at some labels once more, and knows them by then.
         known = {name: state for name, state in context.states.items() if name in ticks}
         stores.records.put_monitor_states(model, known)
-    return Evaluation(model, rows, tuple(sorted(found, key=lambda one: one.at)))
+    return Evaluation(rows, tuple(sorted(found, key=lambda one: one.at)))
 
 
-def _measured(
-    context: Context, monitor: Monitor, due: Sequence[tuple[int, Window]], measure: Measure
-) -> list[Measurement]:
-    wait = label_wait(context) if monitor.kind in _BY_LABELS else timedelta(0)
+def _measured(context: Context, due: Sequence[tuple[Monitor, Sequence[tuple[int, Window]]]]) -> list[Measurement]:
+    """What the monitors say of the windows that are due for each."""
+    measures = _measures()
+    waits = dict.fromkeys(MonitorKind, timedelta(0))
+    if any(monitor.kind in _BY_LABELS for monitor, _ in due):
+        # Once for all monitors: it reads the labels of two weeks.
+        waits |= dict.fromkeys(_BY_LABELS, label_wait(context))
     found: list[Measurement] = []
-    for tick, window in due:
-        at = replace(context, now=datetime.fromtimestamp(tick, UTC))
-        found += _careful(measure, at, monitor, Window(window.start - wait, window.end - wait))
+    for monitor, windows in due:
+        wait = waits[monitor.kind]
+        for tick, window in windows:
+            at = replace(context, now=datetime.fromtimestamp(tick, UTC))
+            shifted = Window(window.start - wait, window.end - wait)
+            found += _careful(measures[monitor.kind], at, monitor, shifted)
     return found
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from mainspring.clock import Clock
 from mainspring.domain.ports import Records, Tables
 from mainspring.domain.release import Manifest
-from mainspring.domain.routing import Traffic
 from mainspring.errors import MainspringError
 from mainspring.monitoring.context import Context
 from mainspring.release.catalogue import Catalogue
@@ -63,17 +62,8 @@ def open_context(stores: Stores, model: str, now: datetime, label_delay: timedel
         champion=route.champion,
         manifests=manifests,
         folders=folders,
-        challengers=tuple(
-            sorted(
-                {shadow.number for shadow in route.traffic.shadows} | _answering(route.traffic) - {route.champion}
-            )
-        ),
+        challengers=tuple(number for number in route.traffic.numbers if number != route.champion),
         label_delay=label_delay,
         states={name: dict(state) for name, state in stores.records.monitor_states(model).items()},
         gateway_metrics=stores.gateway_metrics(),
     )
-
-
-def _answering(traffic: Traffic) -> set[int]:
-    numbers = {arm.number for arm in traffic.arms}
-    return numbers | ({traffic.canary.number} if traffic.canary else set())

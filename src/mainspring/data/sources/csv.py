@@ -15,7 +15,7 @@ import pyarrow.csv as pa_csv
 from mainspring.data.sources.csv_blocks import whole_records
 from mainspring.data.sources.csv_dialect import Dialect, find_dialect
 from mainspring.data.sources.decoding import TextFile
-from mainspring.data.sources.part import Batch, SourceFile
+from mainspring.data.sources.part import Batch, SourceFile, columns_of
 from mainspring.domain.source import Source
 from mainspring.errors import SourceFormatError
 
@@ -69,9 +69,7 @@ class CsvPart:
                 rows += table.num_rows
                 for start in range(0, table.num_rows, batch_rows):
                     piece = table.slice(start, batch_rows)
-                    frame = pl.DataFrame(piece)
-                    # `select` would take a name such as ^a$ for a pattern.
-                    yield Batch(pl.DataFrame([frame.get_column(name) for name in wanted]), piece.num_rows)
+                    yield Batch(columns_of(pl.DataFrame(piece), wanted), piece.num_rows)
         if not rows:
             raise SourceFormatError(
                 f"{self.name} has a header but no rows", cure="give a file with rows", where={"file": self.name}

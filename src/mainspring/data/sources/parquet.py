@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mainspring.data.sources.part import Batch, SourceFile, check_names, unreadable
+from mainspring.data.sources.part import Batch, SourceFile, check_names, columns_of, unreadable
 from mainspring.domain.ids import digest_json
 from mainspring.errors import SourceFormatError
 
@@ -72,9 +72,7 @@ class ParquetPart:
                         value.new_from_index(0, batch.num_rows).alias(name)
                         for name, value in self._constants.items()
                     ]
-                    frame = frame.with_columns(beside)
-                    # `select` would take a name such as ^a$ for a pattern.
-                    yield Batch(pl.DataFrame([frame.get_column(name) for name in names]), batch.num_rows)
+                    yield Batch(columns_of(frame.with_columns(beside), names), batch.num_rows)
             except (pa.ArrowException, OSError) as error:
                 raise self._damaged(error) from error
 

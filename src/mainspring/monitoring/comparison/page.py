@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mainspring.domain.measurement import State
 from mainspring.monitoring.comparison.comparison import ColumnComparison, TableComparison
-from mainspring.monitoring.report.drawings import distribution, pill
+from mainspring.monitoring.report.drawings import distribution, pill, two_sides
 from mainspring.monitoring.report.html import document
 from mainspring.monitoring.report.picture import FeaturePicture, feature_picture
 from mainspring.monitoring.report.plots import legend
@@ -86,17 +86,7 @@ def _sides(picture: FeaturePicture) -> Html:
         ]
     if before.infinite or now.infinite:
         rows.append(("infinite", figure(before.infinite), figure(now.infinite)))
-    heads = [tag("th", word, scope="col", class_="number") for word in ("before", "now")]
-    body = [
-        tag(
-            "tr",
-            tag("th", name, scope="row"),
-            tag("td", was, class_="number soft"),
-            tag("td", is_now, class_="number"),
-        )
-        for name, was, is_now in rows
-    ]
-    return tag("table", tag("thead", tag("tr", tag("td"), heads)), tag("tbody", body), class_="sides")
+    return two_sides(("before", "now"), rows)
 
 
 def _folded(others: Sequence[ColumnComparison]) -> Html:

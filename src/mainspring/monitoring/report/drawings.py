@@ -146,6 +146,21 @@ _WORDS = {State.BAD: "bad", State.FINE: "fine", State.UNKNOWN: "not enough to sa
 _SIGNS = {State.BAD: "✕", State.FINE: "✓", State.UNKNOWN: "?"}
 
 
+def two_sides(heads: tuple[str, str], rows: Sequence[tuple[str, str, str]]) -> Html:
+    """A table of facts: what each is called, what it was, and what it is."""
+    named = [tag("th", word, scope="col", class_="number") for word in heads]
+    body = [
+        tag(
+            "tr",
+            tag("th", name, scope="row"),
+            tag("td", was, class_="number soft"),
+            tag("td", is_now, class_="number"),
+        )
+        for name, was, is_now in rows
+    ]
+    return tag("table", tag("thead", tag("tr", tag("td"), named)), tag("tbody", body), class_="sides")
+
+
 def pill(state: State, word: str | None = None) -> Html:
     """A state as a sign and a word: never by its colour alone."""
     return tag(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mainspring.domain.measurement import State
 from mainspring.monitoring.report.change import Change
 from mainspring.monitoring.report.contents import Report
-from mainspring.monitoring.report.drawings import distribution, pill, spark
+from mainspring.monitoring.report.drawings import distribution, pill, spark, two_sides
 from mainspring.monitoring.report.picture import FeaturePicture
 from mainspring.monitoring.report.plots import Line, legend, trend
 from mainspring.monitoring.report.series import Series, at_most
@@ -162,17 +162,7 @@ def _sides(picture: FeaturePicture | None) -> Html | None:
         ]
     if before.infinite or now.infinite:
         rows.append(("infinite", figure(before.infinite), figure(now.infinite)))
-    heads = [tag("th", word, scope="col", class_="number") for word in ("reference", "window")]
-    body = [
-        tag(
-            "tr",
-            tag("th", name, scope="row"),
-            tag("td", was, class_="number soft"),
-            tag("td", is_now, class_="number"),
-        )
-        for name, was, is_now in rows
-    ]
-    return tag("table", tag("thead", tag("tr", tag("td"), heads)), tag("tbody", body), class_="sides")
+    return two_sides(("reference", "window"), rows)
 
 
 def _folded(others: Sequence[Change]) -> Html:
