@@ -157,3 +157,17 @@ def test_thirds_are_the_whole() -> None:
     found = {assign(traffic, 1, key, salt="m").arm for key in KEYS}
     assert found == {"a", "b", "c"}
     Traffic(arms=tuple(Arm(f"a{n}", n, 0.1) for n in range(1, 11)))  # ten tenths, which add up to a little less
+
+
+@given(key=keys, share=st.floats(1e-300, 1.0))
+def test_the_end_of_a_share_parts_the_places_exactly(key: bytes, share: float) -> None:
+    line = Line("m")
+    assert (line.digest_of(key) < Line.end_of(share)) == (line.place_of(key) < share)
+
+
+@given(key=keys)
+def test_the_end_of_a_share_at_the_edge_of_a_place(key: bytes) -> None:
+    place = Line("m").place_of(key)
+    digest = Line("m").digest_of(key)
+    assert not digest < Line.end_of(place)
+    assert digest < Line.end_of(math.nextafter(place, 1))

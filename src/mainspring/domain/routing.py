@@ -17,6 +17,7 @@ from mainspring.errors import UsageError
 
 _ARM = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 _MOST_ARMS, _MOST_SHADOWS = 16, 16
+_PLACES = 1 << 53  # that a float can tell apart in [0, 1)
 _WHOLE = 1 + 1e-9  # three thirds, as decimals, may add up to a little more than one
 
 
@@ -191,11 +192,27 @@ class Line:
     def __init__(self, salt: str) -> None:
         named = salt.encode()
         # The salt's length goes first, so that no two pairs of salt and key are the same bytes.
-        self._start = b"%d:%s" % (len(named), named)
+        self._start = blake2b(b"%d:%s" % (len(named), named), digest_size=8)
+
+    def digest_of(self, key: bytes) -> bytes:
+        """Eight bytes that lie in the order of the places; to be compared with `end_of`."""
+        hashed = self._start.copy()
+        hashed.update(key)
+        return hashed.digest()
 
     def place_of(self, key: bytes) -> float:
-        digest = blake2b(self._start + key, digest_size=8).digest()
-        return (int.from_bytes(digest) >> 11) / (1 << 53)
+        return (int.from_bytes(self.digest_of(key)) >> 11) / _PLACES
+
+    @staticmethod
+    def end_of(share: float) -> bytes:
+        """What the digests of just those places that lie under the share come before.
+
+        Examples:
+            >>> line = Line("adclick")
+            >>> (line.digest_of(b"17") < Line.end_of(0.3)) == (line.place_of(b"17") < 0.3)
+            True
+        """
+        return (math.ceil(share * _PLACES) << 11).to_bytes(8) if share < 1 else b"\xff" * 9
 
 
 def assign(traffic: Traffic, champion: int, key: bytes, *, salt: str) -> Assignment:
@@ -241,22 +258,24 @@ class Shadowing:
         (4,)
     """
 
-    __slots__ = ("_line", "_shares")
+    __slots__ = ("_digest_of", "_end", "_ends")
 
     def __init__(self, traffic: Traffic, model: str, held: Collection[int] | None = None) -> None:
-        self._line = Line(f"{model}/shadow")
-        self._shares = [(s.number, s.share) for s in traffic.shadows if held is None or s.number in held]
+        self._digest_of = Line(f"{model}/shadow").digest_of
+        shadows = [shadow for shadow in traffic.shadows if held is None or shadow.number in held]
+        self._ends = [(shadow.number, Line.end_of(shadow.share)) for shadow in shadows]
+        self._end = max((end for _, end in self._ends), default=b"")
 
-    def of(self, key: bytes, *, but: int | None = None) -> tuple[int, ...]:
+    def of(self, key: bytes, but: int | None = None) -> tuple[int, ...]:
         """The numbers of those that see the key's requests.
 
         Args:
             but: the one that answers them itself.
         """
-        if not self._shares:
+        digest = self._digest_of(key)
+        if digest >= self._end:  # as nearly all are while a shadow has a small share
             return ()
-        place = self._line.place_of(key)
-        return tuple([number for number, share in self._shares if place < share and number != but])
+        return tuple([number for number, end in self._ends if digest < end and number != but])
 
 
 def _check_number(number: object) -> None:

@@ -223,7 +223,7 @@ class Dataplane:
         if answer is None:
             answer = await self._asked(request, champion, rows, role, arm)
         if self._shadows is not None:
-            numbers = router.shadows(key, answer.release.target.number)
+            numbers = router.shadowing.of(key, answer.release.target.number)
             if numbers:
                 said = request.body if request.native else rows
                 self._shadows.offer(champion.model, numbers, request.id, said, len(rows), len(request.body))

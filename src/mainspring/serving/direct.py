@@ -36,6 +36,7 @@ from mainspring.serving.tracing import Trace, read_trace
 
 _PATH = b"/predict/"
 _PREDICT = Role.PREDICT
+_CHAMPION = AnswerRole.CHAMPION
 _START = b"HTTP/1.1 200 OK\r\n"
 _TOGETHER = 1_024  # rows that go through the model at once: about a millisecond
 
@@ -224,11 +225,11 @@ class DirectPath:
         router = self._pool.routers.get(call.name)
         decoded = None
         if router is None:
-            release, call.role, call.arm, call.shadows = champion, AnswerRole.CHAMPION, None, ()
+            release, call.role, call.arm, call.shadows = champion, _CHAMPION, None, ()
         else:
             key, decoded = _key(call, body, champion)
             release, call.role, call.arm = router.choose(champion, key)
-            call.shadows = router.shadows(key, release.target.number)
+            call.shadows = router.shadowing.of(key, release.target.number)
         batcher = release.batcher
         if not isinstance(batcher, CompiledBatcher):
             return False

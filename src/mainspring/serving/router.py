@@ -10,6 +10,7 @@ from mainspring.domain.routing import Shadowing, Traffic, assign
 from mainspring.serving.loaded import Loaded
 
 ROUTING_KEY = b"x-routing-key"
+_CHAMPION = Role.CHAMPION
 
 
 class Router:
@@ -19,6 +20,9 @@ class Router:
         traffic: the rules, whole: what is not loaded moves nobody else's share, the champion answers in its place.
         challengers: the loaded releases that answer, by number.
         shadows: the numbers of the shadows that hold.
+
+    Attributes:
+        shadowing: which releases see a request beside the one that answers it.
     """
 
     def __init__(
@@ -28,23 +32,19 @@ class Router:
         self._model = model
         self._traffic = traffic
         self._is_shared = traffic.canary is not None or bool(traffic.arms)
-        self._shadowing = Shadowing(traffic, model, shadows)
+        self.shadowing = Shadowing(traffic, model, shadows)
 
     def choose(self, champion: Loaded, key: bytes) -> tuple[Loaded, Role, str | None]:
         """The release that answers for the key, as what, and as which arm."""
         if not self._is_shared:
-            return champion, Role.CHAMPION, None
+            return champion, _CHAMPION, None
         chosen = assign(self._traffic, champion.target.number, key, salt=self._model)
         if chosen.number == champion.target.number:
             return champion, chosen.role, chosen.arm
         challenger = self.challengers.get(chosen.number)
         if challenger is None:
-            return champion, Role.CHAMPION, None
+            return champion, _CHAMPION, None
         return challenger, chosen.role, chosen.arm
-
-    def shadows(self, key: bytes, answered_by: int) -> tuple[int, ...]:
-        """The numbers of the releases that see the request beside the one that answered."""
-        return self._shadowing.of(key, but=answered_by)
 
 
 def routing_key(headers: Mapping[bytes, bytes], event: object, request_id: str) -> bytes:

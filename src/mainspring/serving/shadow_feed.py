@@ -19,7 +19,7 @@ from mainspring.serving.shadow_frames import LARGEST, Sighting, frame
 
 _LOG = logging.getLogger("mainspring.gateway")
 _ENCODE = msgspec.json.Encoder().encode
-_GATHER = 0.02  # seconds in which requests gather to go together: every hand-over wakes the other process
+_GATHER = 0.05  # seconds in which requests gather to go together: every hand-over wakes the other process
 _AT_ONCE = 1 << 16  # bytes of one write
 _CHUNK = 256  # rows encoded without a pause for live requests
 
