@@ -24,7 +24,7 @@ from serving_rounds import LOAD_CORE, Arena
 from wrk import load
 
 _US = ALL[OURS]
-_LOG_INTERVAL = 10.0  # seconds between two commits of the prediction log
+_LOG_INTERVAL = 10  # seconds between two commits of the prediction log
 _OTHER = 2  # the release that is shadow, and that is swapped with the first
 
 
@@ -36,7 +36,7 @@ def _workspace(arena: Arena) -> Iterator[Workspace]:
 
 def shadows(arena: Arena, rounds: int) -> dict[str, Any]:
     """The cost of a shadow, for a tenth of the traffic and for all of it."""
-    seconds = 2 if arena.quick else 5
+    seconds = 2 if arena.quick else _LOG_INTERVAL  # so that each case bears the cost of storing the log
     bodies = arena.bodies(_US, 1)
     shares: list[dict[str, float]] = []
     open_rounds: list[dict[str, float]] = []
@@ -130,7 +130,7 @@ def _at_rate(arena: Arena, server: Server, rate: float) -> dict[str, float]:
         _US.path,
         arena.bodies(_US, 1),
         rate=rate,
-        seconds=_LOG_INTERVAL,  # so that each case bears the cost of storing as many seconds of the log
+        seconds=_LOG_INTERVAL,
         core=LOAD_CORE,
         out=out,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import polars as pl
 
@@ -44,11 +44,18 @@ def profile_batches(
         (3, 1, 40.0)
     """
     profile = Profile(kinds, seed)
+    sketching: list[Future[None]] = []
     with ThreadPoolExecutor(threads) as pool:
-        for rows in _pieces(batches):
-            # Each column sees its values in their order: the next piece comes when all columns have this one.
-            list(pool.map(lambda name, rows=rows: _add_column(profile, name, rows), profile.columns))
+        for rows in _pieces(batches):  # which is read while the piece before it is sketched
+            _await(sketching)  # each column sees its values in their order
+            sketching = [pool.submit(_add_column, profile, name, rows) for name in profile.columns]
+        _await(sketching)
     return profile
+
+
+def _await(sketching: Iterable[Future[None]]) -> None:
+    for column in sketching:
+        column.result()
 
 
 def add_rows(profile: Profile, rows: pl.DataFrame) -> None:
