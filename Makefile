@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 
 .PHONY: help setup compiled demo test lint format soak soak-lowest soak-newest lock clean \
 	benchmark-quality benchmark-pipeline benchmark-score benchmark-prediction-log benchmark-serving \
-	benchmark-monitoring
+	benchmark-monitoring benchmark-loop
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -50,7 +50,7 @@ lock: .venv/.ready ## Resolve the newest versions into requirements.lock, and ta
 
 # --- what it does ----------------------------------------------------------------------------------------------
 
-demo: compiled ## See the whole loop at work on made-up data (at most three minutes)
+demo: compiled ## See the whole loop at work on made-up data (at most five minutes)
 	@$(BIN)/mainspring demo
 
 # --- checks ----------------------------------------------------------------------------------------------------
@@ -103,6 +103,10 @@ benchmark-serving: compiled ## Requests a second of the gateway, beside what els
 benchmark-monitoring: compiled ## Two tables compared beside Evidently, an hour added to a week, the gateway watched (25 minutes)
 	@.ci/system-packages required wrk
 	@$(BIN)/python benchmarks/monitoring.py $(BENCHMARK_ARGS)
+
+benchmark-loop: compiled ## Trainings by the loop on streams that change, beside schedules and a forest; a year of it (2 hours)
+	@$(BIN)/python benchmarks/loop.py $(BENCHMARK_ARGS)
+	@$(BIN)/python benchmarks/loop_year.py
 
 clean: ## Remove what was made
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

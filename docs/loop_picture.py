@@ -5,22 +5,22 @@ from pathlib import Path
 
 WIDTH, HEIGHT = 980, 430
 BOX_WIDTH, BOX_HEIGHT = 140, 74
-INK, QUIET, LINE = "#1f2a37", "#5b6878", "#c4ccd6"
+INK, QUIET = "#1f2a37", "#5b6878"
 BRASS, BRASS_PALE = "#b7791f", "#fdf6e7"
 FONT = "font-family=\"'Inter','Segoe UI','Helvetica Neue',Arial,'DejaVu Sans',sans-serif\""
 
-# (name, what it says below, whether this version does it), clockwise from the top left
+# (name, what it says below), clockwise from the top left
 STATIONS = [
-    ("snapshot", "rows, read for ever", True),
-    ("training", "trials, tracked", True),
-    ("gates", "verdict by evidence", True),
-    ("release", "sealed and signed", True),
-    ("gateway", "answers requests", True),
-    ("rollout", "shadow → canary", False),
-    ("prediction log", "every answer kept", True),
-    ("labels", "the truth, later", True),
-    ("monitors", "drift, performance", True),
-    ("retraining", "by trigger", False),
+    ("snapshot", "rows, read for ever"),
+    ("training", "trials, tracked"),
+    ("gates", "verdict by evidence"),
+    ("release", "sealed and signed"),
+    ("gateway", "answers requests"),
+    ("rollout", "shadow → canary"),
+    ("prediction log", "every answer kept"),
+    ("labels", "the truth, later"),
+    ("monitors", "drift, performance"),
+    ("retraining", "by trigger"),
 ]
 
 
@@ -33,24 +33,20 @@ def centres() -> list[tuple[float, float]]:
     return [*row, (WIDTH - 86.0, middle), *back, (86.0, middle)]
 
 
-def station(name: str, below: str, done: bool, x: float, y: float) -> str:
+def station(name: str, below: str, x: float, y: float) -> str:
     left, top = x - BOX_WIDTH / 2, y - BOX_HEIGHT / 2
     look = f'fill="#ffffff" stroke="{BRASS}" stroke-width="1.8"'
-    if not done:
-        look = f'fill="#fbfcfd" stroke="{LINE}" stroke-width="1.6" stroke-dasharray="5 4"'
-    ink = INK if done else QUIET
     return (
         f'<rect x="{left:g}" y="{top:g}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="12" {look}/>'
-        f'<text x="{x:g}" y="{y - 3:g}" text-anchor="middle" font-size="16" font-weight="600" fill="{ink}">'
+        f'<text x="{x:g}" y="{y - 3:g}" text-anchor="middle" font-size="16" font-weight="600" fill="{INK}">'
         f"{name}</text>"
         f'<text x="{x:g}" y="{y + 17:g}" text-anchor="middle" font-size="12" fill="{QUIET}">{below}</text>'
     )
 
 
-def arrow(start: tuple[float, float], end: tuple[float, float], done: bool) -> str:
+def arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
     """From the edge of one box to the edge of the next: straight along a row, a quarter turn at a corner."""
     (x0, y0), (x1, y1) = start, end
-    colour = BRASS if done else LINE
     half_width, half_height, gap = BOX_WIDTH / 2, BOX_HEIGHT / 2, 2
     if y0 == y1:
         way = math.copysign(1, x1 - x0)
@@ -61,8 +57,7 @@ def arrow(start: tuple[float, float], end: tuple[float, float], done: bool) -> s
     else:  # out of a side, into a row
         way, down = math.copysign(1, x1 - x0), math.copysign(1, y1 - y0)
         path = f"M{x0:g} {y0 + down * half_height:g} Q{x0:g} {y1:g} {x1 - way * (half_width + gap):g} {y1:g}"
-    tip = "brass" if done else "grey"
-    return f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="2" marker-end="url(#{tip})"/>'
+    return f'<path d="{path}" fill="none" stroke="{BRASS}" stroke-width="2" marker-end="url(#tip)"/>'
 
 
 def spring(x: float, y: float, turns: float = 4.25, inner: float = 5, outer: float = 46) -> str:
@@ -89,16 +84,12 @@ def picture() -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
         f' role="img" aria-label="The loop: snapshot, training, gates, release, gateway, and back" {FONT}>',
         "<defs>",
-        *(
-            f'<marker id="{name}" viewBox="0 0 10 10" refX="8" refY="5" markerWidth="7" markerHeight="7"'
-            f' orient="auto"><path d="M0 0 L10 5 L0 10 z" fill="{colour}"/></marker>'
-            for name, colour in (("brass", BRASS), ("grey", LINE))
-        ),
+        '<marker id="tip" viewBox="0 0 10 10" refX="8" refY="5" markerWidth="7" markerHeight="7"'
+        f' orient="auto"><path d="M0 0 L10 5 L0 10 z" fill="{BRASS}"/></marker>',
         "</defs>",
         f'<rect width="{WIDTH}" height="{HEIGHT}" rx="18" fill="{BRASS_PALE}"/>',
     ]
-    for index, (_, _, done) in enumerate(STATIONS):
-        parts.append(arrow(places[index], places[(index + 1) % len(places)], done and index < 4))
+    parts += [arrow(place, places[(index + 1) % len(places)]) for index, place in enumerate(places)]
     parts += [station(*what, *place) for what, place in zip(STATIONS, places, strict=True)]
     x, y = WIDTH / 2, HEIGHT / 2
     parts.append(spring(x - 148, y))

@@ -27,6 +27,7 @@ def test_it_holds_the_code_its_types_and_the_demos_project(wheel: list[str]) -> 
         "cli/main.py",
         "demo/adstocrat/model.py",
         "demo/adstocrat/mainspring.toml",
+        "demo/adstocrat/faulty/model.py",
     ):
         assert f"mainspring/{name}" in wheel
     assert any(name.endswith("licenses/LICENSE") for name in wheel)

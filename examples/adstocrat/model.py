@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from mainspring import Gate, Model, Source
+from mainspring import Canary, Gate, Model, Monitor, Retrain, Rollout, Source
 
 # Every time an ad was shown, in the order of time, with what was known then, and whether it was clicked.
 impressions = Source("data/impressions.csv", key="impression_id", time="shown_at")
@@ -27,12 +27,35 @@ model = Model(
     # the newest fifth of the impressions is never trained on
     holdout=0.2,
     gates=[
-        Gate("log_loss", better_than="naive"),
-        Gate("roc_auc", at_least=0.62),
-        Gate("roc_auc", at_least=0.5, by="device"),
+        # a margin, since what a retraining is judged by may be some hundred rows
+        Gate("log_loss", no_worse_than="naive", margin=0.02),
+        Gate("roc_auc", at_least=0.55),
         Gate("roc_auc", no_worse_than="champion", margin=0.01),
     ],
     slices=["device"],
+    # The demo has minutes for what takes weeks. So there are seconds here where a real project has hours and days,
+    # as the comments say.
+    label_delay="5s",  # 1d: whether there was a click is known by then
+    monitors=[
+        Monitor.concept(every="5s", window="2m"),  # every="1h", window="1d", as it is where nothing is given
+        Monitor.technical("log_drops", at_most=0),
+        Monitor.technical("error_share", at_most=0.01),
+        # A real project also has Monitor.drift() and Monitor.prediction(). They look at whole hours.
+    ],
+    retrain=Retrain(
+        on=["drift", "performance"],
+        cooldown="1m",  # 6h
+        per_day=1,  # 4: as more of the new taste is known, the training would be repeated
+    ),
+    rollout=Rollout(
+        replay="1h",  # 7d
+        shadow="8s",  # 1h
+        canary=Canary([25, 50], each="6s"),  # Canary([5, 25, 50], each="30m")
+        min_requests=150,  # 500
+        bake="12s",  # 1h
+        deadline="1h",  # 7d
+        latency=20,  # 3: on two cores the trainings of the demo are heard
+    ),
 )
 
 

@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from mainspring.domain.gate import Gate
     from mainspring.domain.model import Model
     from mainspring.domain.monitor import Monitor
+    from mainspring.domain.retrain import Retrain
     from mainspring.domain.rollout import Canary, Rollout
     from mainspring.domain.source import Source
 
-__all__ = ["Canary", "Gate", "Model", "Monitor", "Rollout", "Source", "connect"]
+__all__ = ["Canary", "Gate", "Model", "Monitor", "Retrain", "Rollout", "Source", "connect"]
 __version__ = VERSION
 
 _PLACES = {
@@ -21,6 +22,7 @@ _PLACES = {
     "Gate": "domain.gate",
     "Model": "domain.model",
     "Monitor": "domain.monitor",
+    "Retrain": "domain.retrain",
     "Rollout": "domain.rollout",
     "Source": "domain.source",
     "connect": "connection",

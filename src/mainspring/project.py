@@ -26,6 +26,7 @@ from typing import Any
 from mainspring.domain.gate import Gate
 from mainspring.domain.ids import digest_bytes, digest_json
 from mainspring.domain.model import Model
+from mainspring.domain.retrain import Retrain
 from mainspring.domain.rollout import Canary, Rollout
 from mainspring.domain.source import Source
 from mainspring.errors import MainspringError, ModelFileError, ProjectError
@@ -318,7 +319,8 @@ class _UserCode:
 def _argument_instead(problem: str) -> str:
     """The argument of a declaration that was meant by one that it does not have; else nothing."""
     found = re.match(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", problem)
-    kind = {one.__name__: one for one in (Canary, Gate, Model, Rollout, Source)}.get(found[1]) if found else None
+    kinds = {one.__name__: one for one in (Canary, Gate, Model, Retrain, Rollout, Source)}
+    kind = kinds.get(found[1]) if found else None
     if found is None or kind is None:
         return ""
     names = [field.name for field in dataclasses.fields(kind) if field.init]

@@ -13,13 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from mainspring.domain.budget import Budget
 from mainspring.domain.durations import parse_duration
+from mainspring.domain.scheduled_score import ScheduledScore
 from mainspring.errors import DeclarationError, SettingsError
 from mainspring.settings_alerts import AlertSettings, read_alerts
 from mainspring.settings_entries import BOUNDS, CHOICES, ENTRIES, PREFIX, Entry
+from mainspring.settings_expansion import Expansion
+from mainspring.settings_scores import read_scores
 from mainspring.settings_token import holds_secret, read_token
 
 FILE_NAME = "mainspring.toml"
@@ -97,6 +99,8 @@ class Settings:
     Attributes:
         workspace: the workspace's folder.
         budget: of a run that is given none.
+        run_timeout: seconds after which a training or a score job that the controller started is ended.
+        scores: jobs by schedule.
         records_url, workflows_url: SQLAlchemy URLs.
         tables_url: a folder (absolute) or a cloud URL.
         tracking_url, tracking_artifacts: MLflow's store and the place of its artifacts.
@@ -114,6 +118,8 @@ class Settings:
     gateway: GatewaySettings
     log: LogSettings = field(default_factory=LogSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    run_timeout: float = 21_600.0
+    scores: tuple[ScheduledScore, ...] = ()
 
 
 def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
@@ -123,9 +129,10 @@ def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
         SettingsError: an unknown key, a value that makes no sense, a secret in the file.
     """
     root = root.absolute()
-    values = _merge(_read_file(root / FILE_NAME), environ)
+    document = _read_file(root / FILE_NAME)
+    values = _merge(_entries_of(document), environ)
     workspace = _folder(root, values["workspace.path"])
-    expand = _Expansion(environ)
+    expand = Expansion(environ, FILE_NAME)
     return Settings(
         name=values["name"] or root.resolve().name or "project",
         workspace=workspace,
@@ -137,6 +144,8 @@ def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
         tracking_artifacts=_place(root, expand.text("tracking.artifacts", values))
         or str(workspace / "mlartifacts"),
         budget=parse_budget(values["run.budget"], "run.budget"),
+        run_timeout=_seconds("run.timeout", values),
+        scores=read_scores(document.get("score", []), FILE_NAME),
         gateway=GatewaySettings(
             **_address(root, values),
             workers=values["gateway.workers"],
@@ -201,7 +210,7 @@ def parse_budget(text: str, name: str = "budget") -> Budget:
 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -216,9 +225,15 @@ def _read_file(path: Path) -> dict[str, Any]:
             cure="check what it is and who may read it",
             where={"file": path.name},
         ) from error
+
+
+def _entries_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document's entries by their paths, typed; the jobs `[[score]]` are read elsewhere."""
     found: dict[str, Any] = {}
     sections = {entry.section for entry in ENTRIES if entry.section}
     for key, value in document.items():
+        if key == "score":
+            continue
         if key in sections:
             if not isinstance(value, dict):
                 raise _wrong(key, value, f"is a section: write [{key}] on a line of its own")
@@ -234,7 +249,7 @@ def _read_file(path: Path) -> dict[str, Any]:
                 where={"file": FILE_NAME, "key": path_of_key},
             )
         if path_of_key not in known:
-            raise _unknown(path_of_key, [*known, *sections])
+            raise _unknown(path_of_key, [*known, *sections, "score"])
         found[path_of_key] = _typed(known[path_of_key], value, FILE_NAME, path_of_key)
         if holds_secret(found[path_of_key]):
             raise SettingsError(
@@ -358,42 +373,3 @@ def _place(root: Path, text: str | None) -> str | None:
     if text is None or "://" in text:
         return text
     return str(_folder(root, text))
-
-
-class _Expansion:
-    """Puts `$NAME` and `${NAME}` of the environment into URLs."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-
-    def text(self, name: str, values: Mapping[str, Any]) -> str | None:
-        value: str | None = values[name]
-        if value is None:
-            return None
-
-        def replace(found: re.Match[str]) -> str:
-            variable = found[1] or found[2]
-            if variable not in self._environ:
-                raise SettingsError(
-                    f"{name} names ${variable}, which is not set",
-                    cure=f"set {variable} in the environment",
-                    where={"file": FILE_NAME, "key": name, "variable": variable},
-                )
-            text = self._environ[variable]
-            # A whole URL stands as it is; a part of one (a password with an @, say) must not break the rest.
-            return text if found[0] == value else quote(text, safe=":/.-_~")
-
-        return re.sub(r"\$(?:\{(\w+)\}|(\w+))", replace, value)
-
-    def url(self, name: str, values: Mapping[str, Any], root: Path) -> str | None:
-        value = self.text(name, values)
-        if value is None:
-            return None
-        if "://" not in value:
-            raise _wrong(
-                name, values[name], "is no URL; write e.g. sqlite:///records.db or postgresql+psycopg://…"
-            )
-        scheme, _, rest = value.partition("://")
-        if scheme.partition("+")[0] == "sqlite" and rest.startswith("/") and not rest.startswith("//"):
-            return f"{scheme}:///{root / rest[1:]}"  # three slashes and a relative path: the project's folder
-        return value

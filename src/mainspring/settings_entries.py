@@ -51,6 +51,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("tracking", "artifacts", str, None, "where MLflow keeps its artifacts", ".mainspring/mlartifacts"),
     Entry("workflows", "url", str, None, "the database of the durable workflows", "sqlite:///.mainspring/dbos.db"),
     Entry("run", "budget", str, "120s", "how long one run tunes: a duration, or `20 trials`"),
+    Entry("run", "timeout", str, "6h", "a training or score job that the controller started may take so long"),
     Entry("gateway", "host", str, "127.0.0.1", "the address to listen on; any but loopback needs a token"),
     Entry("gateway", "port", int, 8000, "the port to listen on; 0 takes a free one"),
     Entry("gateway", "workers", int, 1, "how many worker processes answer"),

@@ -103,6 +103,24 @@ def test_runs_and_status_show_what_happened(inside, capfd):
     assert "begin with" in document(capfd, "show", runs[1]["id"][:6], code=2)["message"]
 
 
+def test_the_history_of_two_runs(inside, capfd):
+    found = document(capfd, "history", "shop", "--limit", "1000")["entries"]
+    told = [(one["kind"], one["actor"].partition(" ")[0], one["detail"].get("state")) for one in reversed(found)]
+    someone = os.environ.get("USER") or os.environ.get("LOGNAME") or "cli"
+    begun, promoted, ended = (
+        ("training", someone, "running"),
+        ("champion", "run", None),
+        ("training", "run", "released"),
+    )
+    assert told[:6] == [begun, promoted, ended] * 2
+    first = found[-2]
+    assert (first["reason"], first["detail"]["after"]) == ("passed its gates", 1)
+    then = document(capfd, "status", "--at", first["at"])["models"]["shop"]
+    assert (then["champion"], then["entry"]) == (1, first)
+    assert document(capfd, "history", "--verify")["holds"] is True
+    assert "shop@2 is champion, after shop@1" in said(capfd, "history", "shop")
+
+
 def test_show_a_release_tells_everything_about_it(inside, capfd):
     found = document(capfd, "show", "shop@1")
     assert found["target"] == "bought"

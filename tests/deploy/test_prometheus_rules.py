@@ -34,7 +34,11 @@ def of(model, alert):
 def test_every_monitor_has_its_rules_and_a_model_without_monitors_none():
     assert set(rules()) == {"mainspring-gateway", "mainspring-adclick", "mainspring-churn"}
     named = {rule["labels"]["monitor"] for rule in of("adclick", "MainspringMonitorBad")}
-    assert named == {monitor.name for monitor in MODELS["adclick"]}
+    twins = {monitor.of_jobs.name for monitor in MODELS["adclick"] if monitor.of_jobs}
+    assert twins
+    assert named == {monitor.name for monitor in MODELS["adclick"]} | twins
+    waited_for = {rule["labels"]["monitor"] for rule in of("adclick", "MainspringMonitorStale")}
+    assert not waited_for & twins, "nobody knows when the next score job comes"
 
 
 def test_severity_and_owner_are_the_monitors():
@@ -106,7 +110,8 @@ def test_what_fires_in_mainspring_fires_in_prometheus_and_ends_there_too(tmp_pat
 
 def _rule(alert):
     data = rules({"adclick": (Monitor.drift(),)})
-    (rule,) = [one for group in data.values() for one in group if one["alert"] == alert]
+    found = [one for group in data.values() for one in group if one["alert"] == alert]
+    (rule,) = [one for one in found if one["labels"].get("monitor") != "drift of jobs"]
     return rule
 
 

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainspring.domain.alert import Alert, AlertState, Event, EventKind, Silence, advance, resolve, tell
+from mainspring.domain.alert import (
+    Alert,
+    AlertState,
+    Event,
+    EventKind,
+    Silence,
+    advance,
+    is_another,
+    resolve,
+    tell,
+)
 from mainspring.domain.alert_noise import noise
 from mainspring.domain.measurement import Measurement, State, Window
 from mainspring.domain.monitor import Monitor
@@ -251,3 +261,28 @@ def test_noise_over_the_budget_names_the_loudest() -> None:
     fine = noise(alerts, 4, now=NOON)
     assert not fine.is_over
     assert "for_" not in str(fine)
+
+
+def test_an_alert_says_from_when_on_things_are_otherwise() -> None:
+    (alert,), _ = follow([[measured(BAD), measured(BAD, "income")]], Monitor.drift())
+    assert alert is not None
+    assert alert.changed_at == NOON - HOUR, "where nothing is known, the first bad window's start"
+    known = [[measured(BAD, example={"since": moment.isoformat()})] for moment in (NOON - 5 * HOUR, NOON)]
+    alerts, _ = follow(known, Monitor.drift())
+    assert [one.changed_at for one in alerts if one] == [NOON - 5 * HOUR] * 2, "later looks know it no better"
+
+
+@pytest.mark.parametrize(
+    ("hours", "release", "another"), [(0, 1, False), (5, 1, False), (6, 1, True), (1, 2, True), (-9, 2, False)]
+)
+def test_a_change_well_after_the_first_or_of_another_release_is_another(
+    hours: int, release: int, another: bool
+) -> None:
+    def found(moment: datetime, of: int) -> Measurement:
+        return measured(BAD, release=of, example={"since": moment.isoformat()})
+
+    (alert,), _ = follow([[found(NOON, 1)]], Monitor.drift())
+    assert alert is not None
+    assert is_another(alert, [found(NOON + hours * HOUR, release)]) is another
+    assert not is_another(alert, [measured(FINE), measured(BAD)]), "where nobody knows since when"
+    assert not is_another(replace(alert, state=AlertState.PENDING), [found(NOON + 9 * HOUR, 2)])

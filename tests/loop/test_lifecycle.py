@@ -5,15 +5,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from mainspring.domain.budget import Budget
 from mainspring.domain.release import ReleaseRef
 from mainspring.domain.run import RunState, Stage
+from mainspring.domain.trigger import Trigger, TriggerKind
 from mainspring.errors import WorkspaceBusy
-from mainspring.loop.lifecycle import RunOutcome, run
+from mainspring.loop.lifecycle import RunOutcome, run, run_lease
 from mainspring.loop.progress import Silent
 from mainspring.project import load_project
 from mainspring.testing.shop import write_rows
@@ -183,10 +186,27 @@ def test_a_fault_of_ours_ends_the_run_and_not_the_next_one(shop: Path) -> None:
 def test_two_runs_at_once_are_refused(shop: Path) -> None:
     with (
         workspace_of(shop) as workspace,
-        workspace.records.lease("controller", "another run", ttl=60),
+        workspace.records.lease(run_lease("shop"), "another run", ttl=60),
         pytest.raises(WorkspaceBusy, match="another run"),
     ):
         run_here(shop)
+
+
+def test_a_run_tells_what_started_it_also_one_that_a_person_began(shop: Path) -> None:
+    trigger = Trigger(
+        id="labels since ever",
+        kind=TriggerKind.NEW_LABELS,
+        at=datetime(2026, 3, 2, 12, tzinfo=UTC),
+        reason="500 new labels",
+        since=datetime(2026, 3, 1, tzinfo=UTC),
+        evidence={"labels": 500},
+    )
+    killed_run(shop, "start", "train")
+    outcome = run(load_project(shop, {}), budget=TWO_TRIALS, trigger=trigger)
+    assert outcome.run.state is RunState.RELEASED, outcome.error
+    with workspace_of(shop) as workspace:
+        (stored,) = workspace.records.runs()
+    assert msgspec.convert(stored.detail["trigger"], Trigger) == trigger
 
 
 def test_bad_rows_stop_the_run_before_anything_is_registered(released_shop: Path) -> None:

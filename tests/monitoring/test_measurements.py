@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mainspring.domain.measurement import Measurement, State, Window
 from mainspring.errors import StoreError
 from mainspring.monitoring.measurements import (
-    measured_until,
+    all_measured_until,
     measurements_table,
     read_measurements,
     write_measurements,
@@ -65,9 +65,9 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, found
 def test_a_time_is_measured_once(tmp_path: Path) -> None:
     tables = DeltaTables(str(tmp_path))
     one = Measurement("drift", "drift", "age", DAY, NOON, State.FINE, value=0.1, rows=10)
-    assert measured_until(tables, "shop", "drift") == 0
+    assert all_measured_until(tables, "shop", ["drift"]) == {"drift": 0}
     write_measurements(tables, "shop", [one], ticks={"drift": (0, 100)})
-    assert measured_until(tables, "shop", "drift") == 100
+    assert all_measured_until(tables, "shop", ["drift"]) == {"drift": 100}
     with pytest.raises(StoreError):
         write_measurements(tables, "shop", [one], ticks={"drift": (0, 100)})
     assert len(read_measurements(tables, "shop", since=LONG_AGO, until=EVER)) == 1

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mainspring.domain.durations import parse_duration
 from mainspring.domain.measurement import Window
 from mainspring.domain.monitor import Monitor
-from mainspring.monitoring.windows import MOST_AT_ONCE, SETTLED, due_windows, whole_hours
+from mainspring.monitoring.windows import MOST_AT_ONCE, SETTLED, due_windows, is_due, next_look, whole_hours
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -63,6 +64,21 @@ def test_a_window_waits_until_its_last_rows_have_come() -> None:
     assert due(end) == 0
     assert due(end + SETTLED - timedelta(seconds=1)) == 0
     assert due(end + SETTLED) == 1
+
+
+@pytest.mark.parametrize(("every", "wait"), [("10m", 60), ("5s", 20), ("1s", 10)])
+def test_who_looks_often_waits_for_less(every: str, wait: int) -> None:
+    monitor = Monitor.concept(every=every)
+    measured = MONDAY + HOUR
+    after = measured + parse_duration(every) + timedelta(seconds=wait)
+
+    def due(now: datetime) -> int:
+        assert is_due(monitor, measured_until=seconds(measured), now=now) is (now >= after)
+        return len(due_windows(monitor, measured_until=seconds(measured), now=now, first=FIRST))
+
+    assert due(after - timedelta(milliseconds=1)) == 0
+    assert due(after) == 1
+    assert next_look([monitor], after - timedelta(milliseconds=1)) == after
 
 
 def test_after_a_long_pause_only_the_newest_are_measured() -> None:
@@ -128,3 +144,19 @@ def test_whole_hours_hold_the_window_and_little_else(start: datetime, length: ti
     assert found.start <= window.start < found.start + HOUR
     assert found.end - HOUR < window.end <= found.end
     assert seconds(found.start) % 3600 == seconds(found.end) % 3600 == 0
+
+
+@given(
+    st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),
+    st.lists(st.sampled_from(["90s", "20m", "1h", "7h", "1d", "1w"]), min_size=1),
+    st.floats(0, 1, exclude_max=True),
+)
+def test_between_two_looks_nothing_is_due(now, lengths, share):
+    monitors = [Monitor.drift(every=every) for every in lengths]
+    again = next_look(monitors, now)
+    assert now < again <= now + HOUR
+    before = now + (again - now) * share
+    if before < again:
+        assert not any(is_due(one, measured_until=seconds(now - SETTLED), now=before) for one in monitors)
+    ticks = [one for one in monitors if is_due(one, measured_until=seconds(again) - 61, now=again)]
+    assert ticks or again.minute == 1

@@ -5,7 +5,7 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,9 +16,12 @@ from mainspring.domain.routing import Share, Traffic
 from mainspring.errors import DiskFull, SettingsError, StoreError
 from mainspring.stores.records import SqlRecords
 from mainspring.stores.records_engine import Engine
-from mainspring.stores.records_schema import VERSION, audit, upgrade
+from mainspring.stores.records_migrations import upgrade
+from mainspring.stores.records_schema import VERSION, history
 from mainspring.testing.contracts.records import RecordsContract, a_release, a_run
 from mainspring.testing.contracts.records_alerts import an_alert
+from mainspring.testing.contracts.records_loop import a_rollout
+from mainspring.testing.contracts.records_traffic import NOON
 from mainspring.testing.full_disk import small_disk
 from mainspring.testing.postgres import PostgresServer, postgres_server
 
@@ -49,12 +52,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return server.database()
 
 
-def test_the_database_itself_refuses_to_change_the_audit(url: str) -> None:
+def test_the_database_itself_refuses_to_change_the_history(url: str) -> None:
     records = SqlRecords(url)
     records.put_release(a_release(1))
     records.set_alias("adclick", Alias.CHAMPION, 1, actor="ana", reason="first")
     engine = Engine(url)
-    for statement in (audit.update().values(actor="nobody"), audit.delete()):
+    for statement in (history.update().values(actor="nobody"), history.delete()):
         with pytest.raises((StoreError, sa.exc.DBAPIError), match="append-only"), engine.writing() as connection:
             connection.execute(statement)
     assert [change["actor"] for change in records.audit()] == ["ana"]
@@ -101,6 +104,7 @@ def test_an_older_database_is_migrated_step_by_step_or_not_at_all(url: str) -> N
 
 
 GOLDEN = Path(__file__).parent / "golden"
+DIGEST_OF_VERSION_3 = "46638bf9ea17c1ce3deaf84296f47b093f747347ad7870acf9ee3c64e2e7e091"
 
 
 def _of_version(number: int, url: str) -> None:
@@ -132,7 +136,7 @@ def test_a_database_of_version_1_goes_on(url: str) -> None:
     records.close()
     engine = Engine(url)
     with pytest.raises((StoreError, sa.exc.DBAPIError), match="append-only"), engine.writing() as connection:
-        connection.execute(audit.delete())
+        connection.execute(history.delete())
     with engine.reading() as connection:
         upgraded = _shape(connection)
     engine.close()
@@ -158,6 +162,69 @@ def test_a_database_of_version_2_goes_on(url: str) -> None:
         upgraded = _shape(connection)
     engine.close()
     _same_as_new(url, upgraded)
+
+
+def test_the_history_of_a_database_of_version_3_begins_with_its_audit(url: str) -> None:
+    _of_version(3, url)
+    records = SqlRecords(url)
+    assert records.verify_history() is None
+    told = [(one.id, one.kind, one.model, one.actor, one.reason) for one in reversed(records.history())]
+    assert told == [
+        (1, "champion", "adclick", "ana", "first"),
+        (2, "challenger", "adclick", "run r2", "passed"),
+        (3, "traffic", "adclick", "ana", "try “it”"),
+        (4, "key", "", "ana", "created for predict"),
+        (5, "champion", "adclick", "ben", "better"),
+        (6, "challenger", "adclick", "ben", "better"),
+        (7, "traffic", "adclick", "ben", "better"),
+        (8, "key", "", "ben", "revoked: it leaked"),
+    ]
+    # The same on either backend and for ever: other programs may have noted it.
+    assert records.history_head().digest == DIGEST_OF_VERSION_3
+    shadow = {"number": 3, "share": 1.0}
+    assert records.audit(limit=3) == [
+        _change(5, "key web", model="", actor="ben", reason="revoked: it leaked"),
+        _change(
+            4,
+            "traffic",
+            detail={
+                "before": {"canary": {"number": 2, "share": 0.1}, "arms": [], "shadows": [shadow]},
+                "after": {"canary": None, "arms": [], "shadows": [shadow]},
+            },
+        ),
+        _change(4, "challenger", before=2),
+    ]
+    then = records.route_at("adclick", NOON + timedelta(minutes=3))
+    assert then is not None
+    assert (then.champion, then.challenger, then.entry.id) == (1, 2, 3)
+    assert then.traffic == Traffic(canary=Share(2, 0.1), shadows=(Share(3, 1.0),))
+    now, route = (
+        records.route_at("adclick", datetime.now(UTC) + timedelta(days=3650)),
+        records.routes().of("adclick"),
+    )
+    assert now is not None
+    assert route is not None
+    assert (now.champion, now.challenger, now.traffic) == (route.champion, route.challenger, route.traffic)
+    assert [one.id for one in records.silences()] == ["s1"]
+    assert records.alerts("adclick") == [an_alert("alert-1")]
+    assert records.set_alias("adclick", Alias.CHAMPION, 3, actor="ana", reason="on") == 5
+    assert records.put_rollout(a_rollout(challenger=2)).version == 1
+    assert records.verify_history() is None
+    assert records.history_head().entries == 11
+    records.close()
+    engine = Engine(url)
+    with pytest.raises((StoreError, sa.exc.DBAPIError), match="append-only"), engine.writing() as connection:
+        connection.execute(history.delete())
+    with engine.reading() as connection:
+        upgraded = _shape(connection)
+    assert "audit" not in upgraded
+    engine.close()
+    _same_as_new(url, upgraded)
+
+
+def _change(minute: int, alias: str, **other: object) -> dict[str, object]:
+    told = {"model": "adclick", "actor": "ben", "reason": "better", "before": None, "after": None, "detail": None}
+    return {"at": NOON + timedelta(minutes=minute), "alias": alias, "generation": 4, **told, **other}
 
 
 def _same_as_new(url: str, upgraded: dict[str, dict[str, str]]) -> None:

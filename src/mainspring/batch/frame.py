@@ -8,6 +8,7 @@ import polars as pl
 
 from mainspring.batch.scoring import answers_of
 from mainspring.batch.table import column_of
+from mainspring.data.columns import HARMLESS
 from mainspring.data.parsing import DTYPES, parse
 from mainspring.domain.release import InputField, Manifest
 from mainspring.domain.truth import quoted
@@ -56,7 +57,7 @@ def _typed(frame: pl.DataFrame, field: InputField) -> pl.Series:
         row = int(parsed.bad.arg_true()[0])
         raise _refused(field, row, f"is {quoted(str(raw[row]))}, no {field.kind}", "mend it, or leave it empty")
     if field.required and parsed.values.null_count():
-        row = int(parsed.values.is_null().arg_true()[0])
+        row = int(parsed.values.alias(HARMLESS).is_null().arg_true()[0])
         raise _refused(field, row, "is missing, but training never saw it missing", "fill it in")
     return parsed.values
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -19,6 +20,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mainspring.batch.formats import Format, format_of
+from mainspring.data.columns import columns_of
 from mainspring.domain.ids import digest_json
 from mainspring.domain.release import Manifest, OutputSpec
 from mainspring.domain.task import Task
@@ -58,12 +60,45 @@ class ScoreResult:
     output: str
 
 
+class Watcher(Protocol):
+    """Looks at the rows of a job while they are in memory, e.g. to sketch what was asked and what was answered.
+
+    Law: what it keeps of a part stands in the file that it is given, so that the job of a killed process goes on
+    with it. `part` comes from several threads, and again for a part that was being worked on when the process was
+    killed; `end` comes when the output has its name, and again where the process was killed before it was over.
+
+    Attributes:
+        form: of what it keeps; a job whose parts were kept in another form does not go on from them.
+    """
+
+    form: str
+
+    def begin(self, folder: Path) -> None:
+        """The job begins, or goes on; `folder` lasts until its end."""
+        ...
+
+    def part(self, place: Path, start: int, rows: pl.DataFrame, outputs: NDArray[np.float64]) -> None:
+        """Keep what is wanted of a part, the rows from number `start` on, in a file of this name."""
+        ...
+
+    def end(self, places: Sequence[Path], rows: int) -> None:
+        """All rows are scored; `places` are the files of all parts, in order."""
+        ...
+
+
 def score(
-    job: ScoreJob, manifest: Manifest, runtime: Runtime, *, on_rows: Callable[[int], None] | None = None
+    job: ScoreJob,
+    manifest: Manifest,
+    runtime: Runtime,
+    *,
+    watcher: Watcher | None = None,
+    on_rows: Callable[[int], None] | None = None,
 ) -> ScoreResult:
     """Score all rows into the output; nothing stands under its name before all are there.
 
     Args:
+        watcher: sees the rows of each part. What goes wrong with it at the end is raised when the output is there;
+            the parts are kept, so that the same job, started again, does no more than that.
         on_rows: told how many more rows are done, from several threads' results in order.
 
     Raises:
@@ -77,16 +112,22 @@ def score(
         raise SourceNotFound(
             f"there is no folder {output.parent}", cure="make it first", where={"file": job.output}
         )
-    fingerprint = digest_json({"release": manifest.files, "input": job.identity, "keep": list(job.keep)})
+    about = {"release": manifest.files, "input": job.identity, "keep": list(job.keep)}
+    fingerprint = digest_json(about | ({"watched": watcher.form} if watcher is not None else {}))
     parts = _parts_folder(output, fingerprint)
+    if watcher is not None:
+        watcher.begin(parts)
     rows = resumed = count = 0
-    for number, (height, was_there) in enumerate(_done_parts(job, form, parts, manifest, runtime)):
+    for number, (height, was_there) in enumerate(_done_parts(job, form, parts, manifest, runtime, watcher)):
         rows += height
         resumed += height if was_there else 0
         count = number + 1
         if on_rows is not None:
             on_rows(height)
-    form.join([_place(parts, form, part) for part in range(count)], parts, output, fingerprint)
+    done = [_place(parts, form, part) for part in range(count)]
+    form.join(done, parts, output, fingerprint)
+    if watcher is not None:
+        watcher.end([_kept(place) for place in done], rows)
     shutil.rmtree(parts)
     return ScoreResult(rows, resumed, job.output)
 
@@ -106,8 +147,13 @@ def _place(parts: Path, form: Format, number: int) -> Path:
     return parts / f"{number:06d}{form.suffix}"
 
 
+def _kept(place: Path) -> Path:
+    """Where a watcher keeps what it wants of a part."""
+    return place.with_suffix(".kept")
+
+
 def _done_parts(
-    job: ScoreJob, form: Format, parts: Path, manifest: Manifest, runtime: Runtime
+    job: ScoreJob, form: Format, parts: Path, manifest: Manifest, runtime: Runtime, watcher: Watcher | None
 ) -> Iterator[tuple[int, bool]]:
     """Rows of each part as it is done, in order, and whether it was there already. Few parts are in memory."""
     start = 0
@@ -117,7 +163,7 @@ def _done_parts(
             place = _place(parts, form, number)
             future = None
             if not place.exists():
-                future = pool.submit(_score_part, job, form, place, batch, start, manifest, runtime)
+                future = pool.submit(_score_part, job, form, place, batch, start, manifest, runtime, watcher)
             working.append((batch.height, future))
             start += batch.height
             while len(working) > job.threads:
@@ -133,17 +179,27 @@ def _await(height: int, future: Future[None] | None) -> tuple[int, bool]:
 
 
 def _score_part(
-    job: ScoreJob, form: Format, place: Path, batch: pl.DataFrame, start: int, manifest: Manifest, runtime: Runtime
+    job: ScoreJob,
+    form: Format,
+    place: Path,
+    batch: pl.DataFrame,
+    start: int,
+    manifest: Manifest,
+    runtime: Runtime,
+    watcher: Watcher | None,
 ) -> None:
     outputs = runtime.predict_frame(batch)
     named = batch.get_column(job.key) if job.key is not None else _numbers(start, batch.height)
     kept = [name for name in job.keep if name != job.key]
     scored = pl.DataFrame([named, *answers_of(outputs, manifest.output)])
     if kept:
-        scored = batch.select(kept).hstack(scored) if job.key is None else scored.hstack(batch.select(kept))
+        own = columns_of(batch, kept)
+        scored = own.hstack(scored) if job.key is None else scored.hstack(own)
     temporary = place.with_suffix(".writing")
     with naming_a_full_disk("the scored rows"):
         form.write(scored, temporary, start == 0)
+        if watcher is not None:  # before the part counts as done
+            watcher.part(_kept(place), start, batch, outputs)
     temporary.replace(place)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mainspring.batch.scoring import ScoreJob, ScoreResult, score
+from mainspring.batch.scoring import ScoreJob, ScoreResult, Watcher, score
 from mainspring.data.reading import read_batches
 from mainspring.data.schema_file import read_schema
 from mainspring.data.sources.locating import locate
@@ -31,6 +31,7 @@ def score_table(
     threads: int,
     environ: Mapping[str, str],
     batch_rows: int = BATCH_ROWS,
+    watcher: Watcher | None = None,
     on_rows: Callable[[int], None] | None = None,
 ) -> ScoreResult:
     """Score files (or a Delta table) into the output.
@@ -42,6 +43,7 @@ def score_table(
         root: to which relative inputs are relative.
         keep_columns: whether the output has all of the input's columns.
         threads: parts in work at a time.
+        watcher: as `score` takes it.
 
     Raises:
         SourceNotFound, SourceFormatError, ValueParseError: the input is not what it should be.
@@ -61,7 +63,7 @@ def score_table(
         key=key,
         threads=threads,
     )
-    return score(job, manifest, runtime, on_rows=on_rows)
+    return score(job, manifest, runtime, watcher=watcher, on_rows=on_rows)
 
 
 def _columns_of(source: Source, root: Path, environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -178,7 +178,7 @@ def silence(
     with session.workspace() as workspace:
         now = workspace.clock.now()
         if end is not None:
-            made = workspace.records.end_silence(end, now)
+            made = workspace.records.end_silence(end, now, actor=session.actor)
         else:
             try:
                 until = now + positive_duration(for_, "--for")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-_SEVERAL = {"init": "--data", "adopt": "--data", "score": "--input"}
+_SEVERAL = {"init": "--data", "adopt": "--data", "score": "--input", "simulate": "--data"}
 
 
 def spread(arguments: Sequence[str]) -> list[str]:

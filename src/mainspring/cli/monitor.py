@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mainspring.cli.findings import FOUND, tell_findings
 from mainspring.cli.session import Session, verb
 from mainspring.errors import UsageError
 
@@ -17,7 +18,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-_FOUND = 3  # the exit code where something is wrong
 
 
 def run(
@@ -50,17 +50,18 @@ def run(
             "model": look.model,
             "rows": look.rows,
             "measurements": look.measurements,
+            "silence": look.silence or None,
             "events": [{"kind": event.kind, "monitor": event.alert.monitor} for event in look.events],
             "firing": [{"id": alert.id, "monitor": alert.monitor} for alert in firing],
         }
     )
     _tell(session, look)
     if not look.measurements:
-        session.output.line(f"{model.name}: no monitor is due; they look at the end of their windows.")
+        session.output.line(f"{model.name}: {look.silence}.")
     for alert in firing:
         session.output.line(f"firing: {alert.monitor}; see: mainspring alerts show {alert.id}")
     if firing:
-        raise typer.Exit(_FOUND)
+        raise typer.Exit(FOUND)
 
 
 def report(
@@ -178,7 +179,7 @@ def compare(
     if html is not None:
         output.line(f"The page is {html}")
     if found.state is not State.FINE:
-        raise typer.Exit(_FOUND)
+        raise typer.Exit(FOUND)
 
 
 def dashboards(
@@ -207,23 +208,9 @@ def dashboards(
 
 def _tell(session: Session, look: "Look") -> None:
     """What a look found, for people."""
-    from mainspring.cli.plain import number, one_line
-    from mainspring.domain.measurement import State
-
-    for one in look.measurements:
-        if one.state is not State.BAD:
-            continue
-        value = f" {number(one.value)}" if one.value is not None else ""
-        bar = f" (bar {number(one.bar)})" if one.bar is not None else ""
-        session.output.line(
-            f"{one.monitor}: {one.subject or 'all features'}{value}{bar} {one_line(one.note, 120)}"
-        )
-    for event in look.events:
-        session.output.line(f"alert {event.kind}: {event.alert.monitor} ({event.alert.severity})")
     if look.measurements:
-        states = [one.state for one in look.measurements]
-        counts = ", ".join(f"{states.count(state):,} {state}" for state in State if state in states)
-        session.output.line(f"{look.model}: {look.rows:,} new answers, {len(states):,} figures ({counts})")
+        session.output.line(f"{look.model}: {look.rows:,} new answers")
+    tell_findings(session.output, look.measurements, look.events)
 
 
 for _function in (run, report, compare, dashboards):

@@ -8,6 +8,10 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any
 
+from mainspring.domain.saying import counted as counted
+from mainspring.domain.saying import number as number
+from mainspring.domain.saying import shown
+
 
 def to_json(value: Any) -> Any:
     """The value in what JSON has: dataclasses become objects, times ISO 8601 text, NaN and infinity null.
@@ -50,7 +54,7 @@ def printable(text: str) -> str:
         >>> printable("a\x1b[31mb")
         'a\\x1b[31mb'
     """
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    return "\n".join(shown(line) for line in text.split("\n"))
 
 
 def one_line(text: str, width: int = 80) -> str:
@@ -60,27 +64,8 @@ def one_line(text: str, width: int = 80) -> str:
         >>> one_line("first\\nsecond", 9)
         'first\\\\ns…'
     """
-    flat = printable(text).replace("\n", "\\n")
+    flat = shown(text)
     return flat if len(flat) <= width else flat[: width - 1] + "…"
-
-
-def number(value: float | None, digits: int = 4) -> str:
-    """A number as people read it.
-
-    Examples:
-        >>> number(0.92731), number(48123.4), number(None), number(12)
-        ('0.9273', '48,123', '–', '12')
-    """
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return "–"
-    if isinstance(value, int) or value == int(value):
-        return f"{int(value):,}"
-    magnitude = abs(value)
-    if magnitude >= 10_000:
-        return f"{value:,.0f}"
-    if magnitude >= 100:
-        return f"{value:,.1f}"
-    return f"{value:.{digits}g}" if 0 < magnitude < 0.001 else f"{value:.{digits}f}".rstrip("0").rstrip(".")
 
 
 def when(moment: datetime | None) -> str:
@@ -105,13 +90,3 @@ def percent(part: int, whole: int) -> str:
     if text == "100.0%" and part < whole:
         return ">99.9%"
     return "<0.1%" if text == "0.0%" and part else text
-
-
-def counted(count: int, thing: str) -> str:
-    """How many there are of a thing.
-
-    Examples:
-        >>> counted(1, "worker"), counted(1_200, "trial")
-        ('1 worker', '1,200 trials')
-    """
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -17,10 +17,17 @@ def promote(
 ) -> None:
     """Make a release the champion.
 
-    Returns when every live gateway worker answers by it.
+    Also in the middle of its rollout, whatever the evidence says: it is then watched for the bake time, and
+    promoting it once more ends that. The rollout of any other release ends. Returns when every live gateway
+    worker answers by it.
     """
-    from mainspring.cli.promotion import make_champion
+    from mainspring.cli.promotion import tell_promotion
     from mainspring.domain.release import ReleaseRef
+    from mainspring.loop.rollouts_by_hand import promote as promote_release
 
     with session.workspace() as workspace:
-        make_champion(session, workspace, ReleaseRef.parse(release), reason=reason, wait=wait)
+        record = workspace.catalogue.find(ReleaseRef.parse(release))
+        made, generation, followed = promote_release(
+            workspace, record, actor=session.actor, reason=reason, wait_seconds=wait
+        )
+        tell_promotion(session, workspace, made, generation, followed=followed, wait=wait)

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from mainspring.cli.session import Session
-from mainspring.errors import UnknownRelease
 
 
 def rollback(
@@ -16,19 +15,18 @@ def rollback(
         float, typer.Option(min=0, metavar="SECONDS", help="How long to wait for the gateway's workers.")
     ] = 30.0,
 ) -> None:
-    """Make the previous champion the champion again."""
-    from mainspring.cli.promotion import ROLLED_BACK, make_champion, previous_champion
+    """Make the previous champion the champion again.
+
+    In the middle of a rollout: take the canary's traffic from the challenger, or bring back the champion that the
+    new one is being watched against.
+    """
+    from mainspring.cli.promotion import tell_promotion
     from mainspring.domain.release import ReleaseRef
+    from mainspring.loop.rollouts_by_hand import rollback as roll_back
 
     with session.workspace() as workspace:
         name = ReleaseRef.parse(model).model
-        before = previous_champion(workspace.records.audit(name, limit=1_000))
-        if before is None:
-            raise UnknownRelease(
-                f"{name} had no champion before the present one",
-                cure=f"see `mainspring releases {name}`, and choose one with `mainspring promote {name}@N`",
-                where={"model": name},
-            )
-        make_champion(
-            session, workspace, ReleaseRef(name, number=before), reason=f"{ROLLED_BACK}: {reason}", wait=wait
+        made, generation, followed = roll_back(
+            workspace, name, actor=session.actor, reason=reason, wait_seconds=wait
         )
+        tell_promotion(session, workspace, made, generation, followed=followed, wait=wait)

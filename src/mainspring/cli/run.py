@@ -36,7 +36,7 @@ def run(
     from mainspring.loop import lifecycle
 
     with RunProgress(session.output) as progress:
-        outcome = lifecycle.run(project, budget=chosen, progress=progress)
+        outcome = lifecycle.run(project, budget=chosen, progress=progress, actor=session.actor)
     session.output.document(_json(outcome))
     _tell(session.output, outcome)
     if outcome.error is not None:

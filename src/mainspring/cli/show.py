@@ -174,9 +174,10 @@ def _show_run(output: Output, workspace: "Workspace", run_id: str) -> None:
 
 def _show_snapshot(output: Output, workspace: "Workspace", snapshot: "Snapshot", head: int) -> None:
     from mainspring.cli.plain import one_line, when
+    from mainspring.data.columns import columns_of
 
     frame = workspace.snapshots.read(snapshot.id).head(head).collect() if head else None
-    rows = [] if frame is None else frame.select([name for name, _ in snapshot.columns]).rows()
+    rows = [] if frame is None else columns_of(frame, [name for name, _ in snapshot.columns]).rows()
     output.document(
         {
             "id": snapshot.id,

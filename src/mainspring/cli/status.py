@@ -1,18 +1,35 @@
 """`mainspring status`: what answers, what runs, and what happened last."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from mainspring.cli.session import Session
 
 
-def status(session: Session) -> None:
+def status(
+    session: Session,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="T", help='Say what was in production then: 2026-03-01, "2026-03-01 14:30" (UTC), 7d.'
+        ),
+    ] = None,
+) -> None:
     """Show what answers, what runs, what happened last."""
+    from mainspring.cli.loop_lines import loop_lines
+    from mainspring.cli.moments import read_moment
     from mainspring.cli.plain import counted, percent, when
+    from mainspring.cli.production import all_models, tell_production
     from mainspring.loop.status import status as status_of
 
     output = session.output
     with session.workspace() as workspace:
+        if at is not None:
+            moment = read_moment(at, "--at", workspace.clock.now())
+            tell_production(session, workspace.records, all_models(workspace.records), moment)
+            return
         found = status_of(workspace)
     output.document(found)
     if not found["models"]:
@@ -55,6 +72,9 @@ def status(session: Session) -> None:
             ],
             title="Labels of the last week's predictions",
         )
+    for of in found["loop"]:
+        for line in loop_lines(of):
+            output.line(line)
     if found["runs"]:
         output.table(
             ["run", "model", "state", "stage", "started"],

@@ -12,8 +12,9 @@ from itertools import chain
 
 import polars as pl
 
+from mainspring.data.columns import values_of
 from mainspring.data.oddities import is_rich
-from mainspring.data.showing import SHOWN, listed, missing_count, plain_value, values_of
+from mainspring.data.showing import SHOWN, listed, missing_count, plain_value
 from mainspring.domain.finding import Finding
 from mainspring.domain.schema import Column, Kind, Schema, Severity
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from mainspring.data.columns import values_of
 from mainspring.data.inference_kinds import Guess, Hints, guess_kind
 from mainspring.data.inference_roles import (
     check_target,
@@ -99,7 +100,7 @@ def infer(
     time, time_reason = find_time(frame, schema, time, target)
     if key is not None and not sample.complete:
         key_reason += f", in the {frame.height:,} rows that were looked at"
-    schema = Schema(tuple(_with_checks(column, frame.get_column(column.name), key) for column in schema))
+    schema = Schema(tuple(_with_checks(column, values_of(frame, column.name), key) for column in schema))
 
     roles = {name: reason for name, reason in ((key, "the key"), (time, "orders the rows")) if name is not None}
     found_task, task_reason, positive = None, "no target was named", None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from mainspring.data.columns import HARMLESS
 from mainspring.data.inference_times import find_epoch, find_time_format
 from mainspring.data.inference_words import (
     FALSE,
@@ -67,14 +68,15 @@ def guess_kind(raw: pl.Series, hints: Hints) -> Guess:
         ... # doctest: +ELLIPSIS
         Column(name='age', kind=<Kind.INTEGER: 'integer'>, missing=('?',), ...)
     """
+    name, raw = raw.name, raw.alias(HARMLESS)
     if isinstance(raw.dtype, pl.Categorical | pl.Enum):
         raw, hints = raw.cast(pl.String), replace(hints, strings=True)
     if raw.dtype != pl.String:
-        return _by_type(raw, hints)
+        return _by_type(name, raw, hints)
     present = raw.drop_nulls()
     stripped = present.str.strip_chars(BLANKS)
     texts = _Texts(
-        name=raw.name,
+        name=name,
         rows=raw.len(),
         strip=bool((stripped != present).any()),
         present=stripped,
@@ -125,8 +127,7 @@ def _by_text(texts: _Texts) -> Guess:
 
 
 def _number(texts: _Texts, values: pl.Series) -> Guess | None:
-    # Under a name of our own: a column named `count` would stand beside its own counts.
-    counts = values.alias("value").value_counts()
+    counts = values.value_counts()
     unique, count = counts.get_column("value"), counts.get_column("count")
     total = values.len()
     sound = unique.str.contains(_COMMA if texts.hints.decimal == "," else _POINT) & unique.str.contains(r"\d")
@@ -276,17 +277,17 @@ def _label_column(texts: _Texts, kind: Kind) -> Column:
     return replace(column, missing=tuple(text for text in column.missing if text in missing))
 
 
-def _by_type(raw: pl.Series, hints: Hints) -> Guess:
+def _by_type(name: str, raw: pl.Series, hints: Hints) -> Guess:
     kind, reason = _kind_of_type(raw)
     form = None
     texts = as_text(raw).drop_nulls() if kind is Kind.INTEGER else None
     if texts is not None and texts.len():
-        guess = _by_text(_Texts(raw.name, raw.len(), False, texts, False, replace(hints, strings=False)))
+        guess = _by_text(_Texts(name, raw.len(), False, texts, False, replace(hints, strings=False)))
         kind, form = guess.column.kind, guess.column.time_format
         if kind is Kind.BOOLEAN or kind is Kind.CATEGORY:
             kind = Kind.INTEGER
         reason = f"{reason}; {guess.reason}" if kind is not Kind.INTEGER else reason
-    return Guess(Column(raw.name, kind, time_format=form), reason)
+    return Guess(Column(name, kind, time_format=form), reason)
 
 
 def _kind_of_type(raw: pl.Series) -> tuple[Kind, str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from mainspring.data.columns import HARMLESS, values_of
 from mainspring.data.inference_words import FALSE, TRUE, names_a_target, names_an_id, rank_of_time
 from mainspring.domain.schema import Kind, Schema
 from mainspring.domain.task import Task
@@ -25,7 +26,7 @@ def find_key(frame: pl.DataFrame, schema: Schema, given: str | None) -> tuple[st
     """
     if given is not None:
         _require(schema, given, "key")
-        twice = frame.height - frame.get_column(given).n_unique()
+        twice = frame.height - values_of(frame, given).n_unique()
         if twice * 2 > frame.height:
             raise DataError(
                 f"the column {given!r} is no key: of {frame.height:,} rows {twice:,} repeat a value",
@@ -39,9 +40,9 @@ def find_key(frame: pl.DataFrame, schema: Schema, given: str | None) -> tuple[st
         column.name
         for column in schema
         if column.kind is Kind.ID
-        and (names_an_id(column.name) or not counts_rows(frame.get_column(column.name)))
-        and not frame.get_column(column.name).null_count()
-        and frame.get_column(column.name).n_unique() == frame.height
+        and (names_an_id(column.name) or not counts_rows(values_of(frame, column.name)))
+        and not values_of(frame, column.name).null_count()
+        and values_of(frame, column.name).n_unique() == frame.height
     ]
     if not found:
         return None, "no column names each row; rows are told apart by their content"
@@ -61,7 +62,7 @@ def find_time(
         _require(schema, given, "time")
         kind = schema[given].kind
         if kind not in (Kind.TIME, Kind.NUMBER, Kind.INTEGER):
-            example = frame.get_column(given).drop_nulls()
+            example = values_of(frame, given).drop_nulls()
             shown = f", e.g. {example[0]!r}" if example.len() else ""
             raise DataError(
                 f"the column {given!r} holds no times{shown}",
@@ -76,8 +77,8 @@ def find_time(
         for column in schema
         if column.kind is Kind.TIME
         and column.name != target
-        and frame.get_column(column.name).null_count() <= 0.05 * frame.height
-        and frame.get_column(column.name).n_unique() > 1
+        and values_of(frame, column.name).null_count() <= 0.05 * frame.height
+        and values_of(frame, column.name).n_unique() > 1
     ]
     if times:
         # Of a trip's start and its end the start comes first.
@@ -103,21 +104,22 @@ def find_task(series: pl.Series, kind: Kind, given: Task | None) -> tuple[Task, 
     Raises:
         TargetError: it is constant, or the given task cannot be.
     """
+    name, series = series.name, series.alias(HARMLESS)
     distinct = series.n_unique()
     if distinct < 2:
         raise TargetError(
-            f"the target {series.name!r} has the same value {series[0]!r} in all {series.len():,} rows",
+            f"the target {name!r} has the same value {series[0]!r} in all {series.len():,} rows",
             cure="name another target, or give data in which it differs",
-            where={"column": series.name},
+            where={"column": name},
         )
     if kind in (Kind.TIME, Kind.IMAGE, Kind.ID):
         raise TargetError(
-            f"the target {series.name!r} is of the kind {kind}, which cannot be predicted",
+            f"the target {name!r} is of the kind {kind}, which cannot be predicted",
             cure="name another target",
-            where={"column": series.name},
+            where={"column": name},
         )
     if given is not None:
-        _check_task(series, kind, given, distinct)
+        _check_task(series, name, kind, given, distinct)
         return given, "named by you"
     if distinct == 2:
         return Task.BINARY, f"two values: {counted(series)}"
@@ -133,9 +135,9 @@ def find_task(series: pl.Series, kind: Kind, given: Task | None) -> tuple[Task, 
         return Task.REGRESSION, f"whole numbers, {distinct:,} different ones"
     if distinct > max(_MOST_CLASSES, series.len() // 5):
         raise TargetError(
-            f"the target {series.name!r} has {distinct:,} different texts in {series.len():,} rows",
+            f"the target {name!r} has {distinct:,} different texts in {series.len():,} rows",
             cure="name a target with fewer classes or with numbers",
-            where={"column": series.name},
+            where={"column": name},
         )
     return Task.MULTICLASS, f"{distinct:,} different labels"
 
@@ -160,7 +162,7 @@ def target_candidates(
     """Columns that may be worth predicting, the likeliest first, each with the reason."""
     found: list[tuple[float, str, str]] = []
     for place, column in enumerate(schema):
-        series = frame.get_column(column.name).drop_nulls()
+        series = values_of(frame, column.name).drop_nulls()
         if (
             not series.len()
             or column.name in (key, time)
@@ -193,7 +195,7 @@ def find_features(
     for column in schema:
         if column.name in left_out:
             continue
-        series = frame.get_column(column.name)
+        series = values_of(frame, column.name)
         if series.null_count() == series.len():
             left_out[column.name] = "every value is missing"
         elif series.drop_nulls().n_unique() < 2 and not series.null_count():
@@ -220,14 +222,14 @@ def check_target(frame: pl.DataFrame, target: str) -> pl.Series:
             cure=f"did you mean {close[0]!r}?" if close else f"name one of: {', '.join(frame.columns[:30])}",
             where={"column": target},
         )
-    present = frame.get_column(target).drop_nulls()
+    present = values_of(frame, target).drop_nulls()
     if not present.len():
         raise TargetError(
             f"the target {target!r} is missing in all {frame.height:,} rows",
             cure="name another target, or give rows in which it is known",
             where={"column": target},
         )
-    return present
+    return present.alias(target)
 
 
 def counts_rows(ids: pl.Series) -> bool:
@@ -242,7 +244,7 @@ def counted(series: pl.Series) -> str:
     return ", ".join(f"{_label(value)} {count:,}" for value, count in rows)
 
 
-def _check_task(series: pl.Series, kind: Kind, task: Task, distinct: int) -> None:
+def _check_task(series: pl.Series, name: str, kind: Kind, task: Task, distinct: int) -> None:
     wrong = None
     if task is Task.REGRESSION and not kind.is_numeric:
         wrong = f"is of the kind {kind}, and a regression needs numbers"
@@ -251,9 +253,7 @@ def _check_task(series: pl.Series, kind: Kind, task: Task, distinct: int) -> Non
     if task is Task.MULTICLASS and distinct > max(1_000, series.len() // 5):
         wrong = f"has {distinct:,} different values, too many for classes"
     if wrong:
-        raise TargetError(
-            f"the target {series.name!r} {wrong}", cure="give another --task", where={"column": series.name}
-        )
+        raise TargetError(f"the target {name!r} {wrong}", cure="give another --task", where={"column": name})
 
 
 def _require(schema: Schema, name: str, role: str) -> None:
@@ -268,12 +268,12 @@ def _require(schema: Schema, name: str, role: str) -> None:
 
 
 def _middle(frame: pl.DataFrame, name: str) -> int:
-    return int(frame.get_column(name).to_physical().mean() or 0)  # type: ignore[arg-type]
+    return int(values_of(frame, name).to_physical().mean() or 0)  # type: ignore[arg-type]
 
 
 def _rises(frame: pl.DataFrame, name: str) -> bool:
     """Whether numbers grow over the rows, but for one step in a thousand."""
-    series = frame.get_column(name)
+    series = values_of(frame, name)
     if series.null_count() or series.n_unique() < 3:
         return False
     falls = int((series.diff() < 0).sum())

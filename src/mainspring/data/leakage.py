@@ -12,11 +12,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mainspring.data.columns import values_of
 from mainspring.data.leaks_copies import copies_across_holdout
 from mainspring.data.leaks_ids import ids_among_features
 from mainspring.data.leaks_power import features_that_tell
 from mainspring.data.leaks_time import features_from_later
-from mainspring.data.showing import nan_count, values_of
+from mainspring.data.showing import nan_count
 from mainspring.domain.finding import Finding
 from mainspring.domain.schema import Schema, Severity
 from mainspring.domain.task import Task

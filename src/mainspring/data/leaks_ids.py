@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from mainspring.data.showing import values_of
+from mainspring.data.columns import values_of
 from mainspring.domain.finding import Finding
 from mainspring.domain.schema import Column, Kind, Schema, Severity
 

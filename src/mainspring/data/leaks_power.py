@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mainspring.data.showing import missing_count, plain_value, values_of
+from mainspring.data.columns import values_of
+from mainspring.data.showing import missing_count, plain_value
 from mainspring.domain.finding import Finding
 from mainspring.domain.schema import Column, Kind, Schema, Severity
 from mainspring.domain.task import Task

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from mainspring.data.showing import SHOWN, plain_value, row_numbers, values_of
+from mainspring.data.columns import values_of
+from mainspring.data.showing import SHOWN, plain_value, row_numbers
 from mainspring.domain.finding import Finding
 from mainspring.domain.schema import Kind, Schema, Severity
 

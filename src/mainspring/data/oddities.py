@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from mainspring.data.showing import SHOWN, nan_count, plain_value, values_of
+from mainspring.data.columns import values_of
+from mainspring.data.showing import SHOWN, nan_count, plain_value
 from mainspring.domain.finding import Finding
 from mainspring.domain.schema import Column, Kind, Schema, Severity
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from mainspring.data.columns import HARMLESS
 from mainspring.data.parsing_times import hide, parse_times
 from mainspring.domain.schema import Column, Kind
 
@@ -56,11 +57,16 @@ def parse(raw: pl.Series, column: Column, decimal: str = ".") -> Parsed:
         >>> parsed.values.to_list(), parsed.bad.to_list()
         ([39, None, None], [False, False, True])
     """
+    found = _parse(raw.alias(HARMLESS), column, decimal)
+    return Parsed(found.values.alias(raw.name), found.bad)
+
+
+def _parse(raw: pl.Series, column: Column, decimal: str) -> Parsed:
     if isinstance(raw.dtype, pl.Categorical | pl.Enum):
         raw = raw.cast(pl.String)
     if raw.dtype != pl.String:
         return _convert(raw, column)
-    text = clean(raw, column)
+    text = _clean(raw, column)
     if column.kind is Kind.NUMBER:
         values = _numbers(text, decimal)
     elif column.kind is Kind.INTEGER:
@@ -74,7 +80,7 @@ def parse(raw: pl.Series, column: Column, decimal: str = ".") -> Parsed:
     return _judged(values, text)
 
 
-def clean(raw: pl.Series, column: Column) -> pl.Series:
+def _clean(raw: pl.Series, column: Column) -> pl.Series:
     """The texts of a column: blanks dropped where the schema says so, null where they mean missing."""
     text = raw.str.strip_chars(BLANKS) if column.strip else raw
     if column.missing:
@@ -113,7 +119,7 @@ def _booleans(text: pl.Series, column: Column) -> pl.Series:
     true, false = (column.true, column.false) if column.true or column.false else (_TRUE, _FALSE)
     yes = text.is_in(list(true)).fill_null(value=False)
     known = yes | text.is_in(list(false)).fill_null(value=False)
-    return hide(yes, ~known).rename(text.name)
+    return hide(yes, ~known)
 
 
 def _convert(raw: pl.Series, column: Column) -> Parsed:
@@ -135,10 +141,10 @@ def _convert(raw: pl.Series, column: Column) -> Parsed:
             return Parsed(_instants(raw), None)
         if raw.dtype.is_numeric() and (column.time_format or "").startswith("epoch"):
             return _judged(parse_times(raw.cast(pl.String), column.time_format), raw)
-    text = as_text(raw)
+    text = _as_text(raw)
     if column.kind in (Kind.CATEGORY, Kind.TEXT, Kind.ID, Kind.IMAGE):
-        return Parsed(clean(text, column), None)
-    return parse(text, column)
+        return Parsed(_clean(text, column), None)
+    return _parse(text, column, ".")
 
 
 def _whole(raw: pl.Series) -> Parsed:
@@ -160,6 +166,10 @@ def _instants(raw: pl.Series) -> pl.Series:
 
 def as_text(raw: pl.Series) -> pl.Series:
     """The text of values that have a type; the same value, the same text. Whole floats lose their `.0`."""
+    return _as_text(raw.alias(HARMLESS)).alias(raw.name)
+
+
+def _as_text(raw: pl.Series) -> pl.Series:
     if raw.dtype == pl.String:
         return raw
     if isinstance(raw.dtype, pl.Categorical | pl.Enum):
@@ -179,7 +189,7 @@ def as_text(raw: pl.Series) -> pl.Series:
         return raw.struct.json_encode()
     if isinstance(raw.dtype, pl.List | pl.Array):
         wrapped = raw.to_frame("v").to_struct("s").struct.json_encode()
-        return hide(wrapped.str.slice(5).str.head(-1), raw.is_null()).rename(raw.name)
+        return hide(wrapped.str.slice(5).str.head(-1), raw.is_null())
     if raw.dtype == pl.Datetime or raw.dtype == pl.Date:
         return _instants(raw).dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")
     if raw.dtype == pl.Duration:

@@ -67,6 +67,25 @@ def predictions(
     answers = answers.filter(pl.col("role") != Role.SHADOW if role is None else pl.col("role") == str(role))
     if release is not None:
         answers = answers.filter(pl.col("release") == release)
+    return beside_truth(tables, model, answers, as_of=as_of, window=window)
+
+
+def beside_truth(
+    tables: Tables,
+    model: str,
+    answers: pl.LazyFrame,
+    *,
+    as_of: datetime | None = None,
+    window: pl.LazyFrame | None = None,
+) -> pl.LazyFrame:
+    """Some answers of a model with what came true of them, in the columns that `predictions` tells of.
+
+    Args:
+        answers: with the columns `id`, `key` and `at`, among others.
+        as_of: as `predictions` takes it.
+        window: answers among which these are, and whose labels are quicker to find; these where not given.
+    """
+    window = answers if window is None else window
     columns = answers.collect_schema().names()
     labels = _labels(tables, model, as_of)
     said_of = _names(labels)

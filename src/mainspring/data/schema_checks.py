@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from mainspring.data.showing import values_of
+from mainspring.data.columns import values_of
 from mainspring.domain.durations import parse_duration
 from mainspring.domain.schema import Column, Kind, Schema
 from mainspring.errors import DataError

@@ -8,8 +8,9 @@ from typing import Any
 
 import polars as pl
 
+from mainspring.data.columns import values_of
 from mainspring.data.schema_checks import DTYPES, Broken
-from mainspring.data.showing import SHOWN, missing_count, plain_value, values_of
+from mainspring.data.showing import SHOWN, missing_count, plain_value
 from mainspring.domain.finding import Finding
 from mainspring.domain.schema import Severity
 

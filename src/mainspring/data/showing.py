@@ -13,14 +13,6 @@ HIDDEN = ("__part", "__row")  # what a snapshot's table holds besides the source
 SHOWN = 5  # examples a finding has at most
 
 
-def values_of(frame: pl.DataFrame, name: str) -> pl.Series:
-    """A column's values under the harmless name `value`.
-
-    Polars reads a name that begins with `^` and ends with `$` as a pattern, even of a series by itself.
-    """
-    return frame.get_column(name).alias("value")
-
-
 def row_numbers(frame: pl.DataFrame) -> pl.Series:
     """The rows' numbers as people count them, from 1: those of the snapshot where the frame carries them."""
     if "__row" in frame.columns:

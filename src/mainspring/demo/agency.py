@@ -3,7 +3,8 @@
 The chance of a click is `sigmoid(law)`, where the law adds up: the visitor's device, age and interest (an ad of
 the category that they like is clicked more), the hour (people click when they are used to be online), the
 position on the page, the site, and the banner (brightness has a best value; colour helps on phones). Since the law
-is known, so is the best that any model can do, and what a better choice of ads is worth.
+is known, so is the best that any model can do, and what a better choice of ads is worth. What people like is their
+`Taste`, and may change.
 
 Everything is drawn from seeds, in whole arrays. Money is whole cents.
 """
@@ -29,23 +30,50 @@ _BASE = -3.1
 _DEVICE = np.array([-0.10, 0.25, 0.0])
 _SITE = np.array([0.15, -0.10, 0.30, 0.0, -0.35])
 _POSITION = np.array([0.55, 0.20, 0.0, -0.25, -0.50])
-# Who likes what, beyond their own interest: one row an age group, one column a category.
-_TASTE = np.array(
-    [
-        [-0.2, -0.1, 0.5, -0.6, 0.1, 0.8, 0.3, 0.1],
-        [0.0, 0.1, 0.4, -0.1, 0.2, 0.4, 0.2, 0.3],
-        [0.1, 0.3, 0.0, 0.3, 0.2, -0.1, 0.1, 0.3],
-        [0.3, 0.2, -0.2, 0.5, 0.0, -0.5, 0.0, 0.2],
-        [0.5, -0.1, -0.4, 0.4, -0.1, -0.8, -0.2, 0.1],
-    ]
-)
-_INTEREST = 1.1
 _HABIT = 0.6
-_BEST_BRIGHTNESS = 0.6
 _BRIGHTNESS = 4.0
-_COLOUR = np.array([0.2, 1.2, 0.5])  # by device
 # How many people are online, by hour of the day (UTC), relative to the mean.
 _TRAFFIC = np.array([3, 2, 1, 1, 1, 2, 4, 7, 9, 9, 8, 8, 10, 9, 8, 8, 9, 10, 12, 14, 15, 13, 9, 5], dtype=float)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taste:
+    """What people like.
+
+    Attributes:
+        of_ages: who likes what, beyond their own interest: one row an age group, one column a category.
+        interest: in an ad of the category that the visitor likes.
+        brightness: of a banner, which they like best.
+        colour: how much more they like a colourful one, by device.
+    """
+
+    of_ages: Floats
+    interest: float
+    brightness: float
+    colour: Floats
+
+
+USUAL = Taste(
+    of_ages=np.array(
+        [
+            [-0.2, -0.1, 0.5, -0.6, 0.1, 0.8, 0.3, 0.1],
+            [0.0, 0.1, 0.4, -0.1, 0.2, 0.4, 0.2, 0.3],
+            [0.1, 0.3, 0.0, 0.3, 0.2, -0.1, 0.1, 0.3],
+            [0.3, 0.2, -0.2, 0.5, 0.0, -0.5, 0.0, 0.2],
+            [0.5, -0.1, -0.4, 0.4, -0.1, -0.8, -0.2, 0.1],
+        ]
+    ),
+    interest=1.1,
+    brightness=0.6,
+    colour=np.array([0.2, 1.2, 0.5]),
+)
+TURNED = Taste(
+    of_ages=np.array([2.2, -1.5, -2.0, 1.8, 0.5, -2.0, -1.5, 2.2]) - USUAL.of_ages,
+    interest=-2.0,
+    brightness=0.1,
+    colour=-2.0 * USUAL.colour,
+)
+"""People are tired of what they liked: books, travel and finance are the fashion, and dark, plain banners."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +145,9 @@ class Agency:
         visitors: how many there are.
         seed: of everything but the banners.
 
+    Attributes:
+        taste: the visitors'; to be replaced when it changes.
+
     Examples:
         >>> agency = Agency([Looks(0.6, 0.5)] * 10, visitors=100, seed=1)
         >>> shown = agency.show(1_000, start=datetime(2026, 1, 5), days=7.0, seed=2)
@@ -125,6 +156,7 @@ class Agency:
     """
 
     def __init__(self, looks: list[Looks], *, visitors: int, seed: int) -> None:
+        self.taste = USUAL
         rng = np.random.default_rng([seed, 1])
         count = len(looks)
         self.ads = Ads(
@@ -147,7 +179,7 @@ class Agency:
         self, visitor: Integers, ad: Integers, *, site: Integers, position: Integers, hour: Integers
     ) -> Floats:
         """The law; all arguments are arrays of places, of one length or to be broadcast."""
-        people, ads = self.visitors, self.ads
+        people, ads, taste = self.visitors, self.ads, self.taste
         device, category = people.device[visitor], ads.category[ad]
         away = 2 * np.pi * (hour - people.habit[visitor]) / 24
         law = (
@@ -155,11 +187,11 @@ class Agency:
             + _DEVICE[device]
             + _SITE[site]
             + _POSITION[position]
-            + _TASTE[people.age_group[visitor], category]
-            + _INTEREST * (people.interest[visitor] == category)
+            + taste.of_ages[people.age_group[visitor], category]
+            + taste.interest * (people.interest[visitor] == category)
             + _HABIT * np.cos(away)
-            - _BRIGHTNESS * (ads.brightness[ad] - _BEST_BRIGHTNESS) ** 2
-            + _COLOUR[device] * (ads.colourfulness[ad] - 0.3)
+            - _BRIGHTNESS * (ads.brightness[ad] - taste.brightness) ** 2
+            + taste.colour[device] * (ads.colourfulness[ad] - 0.3)
         )
         probability: Floats = 1.0 / (1.0 + np.exp(-law))
         return probability

@@ -1,90 +1,64 @@
-"""Choosing ads by the model, over HTTP, and what that is worth by the law that the simulator knows."""
+"""An auction: a visitor comes, some ads bid, and what the model says of them decides which one is shown."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from mainspring.clock import Clock
-from mainspring.demo.agency import AGE_GROUPS, CATEGORIES, DEVICES, POSITIONS, SITES, Agency
-
-Predict = Callable[[Sequence[Mapping[str, Any]]], Sequence[Mapping[str, Any]]]
+from mainspring.demo.agency import AGE_GROUPS, CATEGORIES, DEVICES, POSITIONS, SITES, Agency, Floats, Integers
 
 
-@dataclass(frozen=True, slots=True)
-class AuctionResult:
-    """What the choices were worth; the rates are expected clicks per impression by the law.
+@dataclass(frozen=True, slots=True, eq=False)
+class Auction:
+    """A visitor and the ads that bid for a place on their page.
 
     Attributes:
-        chosen: of the ads that the model chose.
-        random: of an ad chosen at random.
-        best: of the best ads, known to the law alone.
-        milliseconds: the median time of one request.
+        ads: which [n].
+        rows: what is known of each before it is shown, as the model's features [n].
+        law: the chance of a click on each [n], known to the simulator alone.
     """
 
-    requests: int
-    predictions: int
-    chosen: float
-    random: float
-    best: float
-    milliseconds: float
-
-    @property
-    def uplift(self) -> float:
-        """How many more clicks than by chance, as a share: 0.5 is half as many again."""
-        return self.chosen / self.random - 1.0
-
-    @property
-    def possible(self) -> float:
-        """The uplift of the best ads."""
-        return self.best / self.random - 1.0
+    ads: Integers
+    rows: Sequence[dict[str, Any]]
+    law: Floats
 
 
-def hold_auctions(
-    agency: Agency, predict: Predict, *, positive: str, auctions: int, bidders: int, seed: int, clock: Clock
-) -> AuctionResult:
-    """For each of some visitors, ask for the chance of a click on each of some ads, and show the likeliest.
-
-    Args:
-        predict: rows of one visitor's ads → the gateway's predictions for them.
-        positive: the class that is a click.
-    """
-    rng = np.random.default_rng([seed, 4])
-    chosen, at_random, best, seconds = [], [], [], []
-    for _ in range(auctions):
-        visitor = int(rng.integers(len(agency.visitors)))
-        ads = rng.choice(len(agency.ads), min(bidders, len(agency.ads)), replace=False)
-        place = {
-            "site": int(rng.integers(len(SITES))),
-            "position": int(rng.integers(POSITIONS)),
-            "hour": int(agency.visitors.habit[visitor]),
-        }
-        rows = [_row(agency, visitor, int(ad), weekday=int(rng.integers(7)), **place) for ad in ads]
-        began = clock.monotonic()
-        answers = predict(rows)
-        seconds.append(clock.monotonic() - began)
-        likeliest = int(np.argmax([answer["probabilities"][positive] for answer in answers]))
-        law = agency.click_probability(
-            np.full(len(ads), visitor), ads, **{name: np.full(len(ads), value) for name, value in place.items()}
-        )
-        chosen.append(law[likeliest])
-        at_random.append(law.mean())
-        best.append(law.max())
-    return AuctionResult(
-        requests=auctions,
-        predictions=auctions * min(bidders, len(agency.ads)),
-        chosen=float(np.mean(chosen)),
-        random=float(np.mean(at_random)),
-        best=float(np.mean(best)),
-        milliseconds=float(np.median(seconds)) * 1_000,
+def draw_auction(agency: Agency, rng: np.random.Generator, bidders: int) -> Auction:
+    """The next visitor, who comes at their usual hour, and as many ads that bid."""
+    visitor = int(rng.integers(len(agency.visitors)))
+    count = min(bidders, len(agency.ads))
+    ads = rng.permutation(len(agency.ads))[:count]
+    place = {
+        "site": int(rng.integers(len(SITES))),
+        "position": int(rng.integers(POSITIONS)),
+        "hour": int(agency.visitors.habit[visitor]),
+    }
+    weekday = int(rng.integers(7))
+    law = agency.click_probability(
+        np.full(count, visitor), ads, **{name: np.full(count, value) for name, value in place.items()}
     )
+    rows = [_row(agency, visitor, int(ad), weekday=weekday, **place) for ad in ads]
+    return Auction(ads, rows, law)
+
+
+def choose(chances: Sequence[float], rng: np.random.Generator, curious: float) -> int:
+    """The place of the ad that is shown: the likeliest one, or now and then any.
+
+    What is never shown is never learnt: so a share of the choices, `curious`, is left to chance.
+
+    Examples:
+        >>> choose([0.1, 0.3, 0.2], np.random.default_rng(0), curious=0.0)
+        1
+    """
+    if rng.random() < curious:
+        return int(rng.integers(len(chances)))
+    return int(np.argmax(chances))
 
 
 def _row(
     agency: Agency, visitor: int, ad: int, *, site: int, position: int, hour: int, weekday: int
 ) -> dict[str, Any]:
-    """What is known before the ad is shown, as the model's features."""
     people, ads = agency.visitors, agency.ads
     return {
         "hour": hour,

@@ -6,7 +6,17 @@ from pathlib import Path
 from mainspring.errors import UsageError
 
 NAME = "adstocrat"
-_FILES = ("mainspring.toml", "model.py", "schema.toml", "README.md")
+FAULTY = "faulty"
+"""The folder, in the project, of the one that learns from a faulty export."""
+
+_FILES = (
+    "mainspring.toml",
+    "model.py",
+    "schema.toml",
+    "README.md",
+    f"{FAULTY}/mainspring.toml",
+    f"{FAULTY}/model.py",
+)
 
 
 def example_folder() -> Path:
@@ -35,6 +45,6 @@ def copy_example(folder: Path) -> None:
                 cure="name another folder: mainspring demo DIR",
                 where={"folder": str(folder)},
             )
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FAULTY).mkdir(parents=True, exist_ok=True)
     for name in _FILES:
         shutil.copyfile(source / name, folder / name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mainspring.deploy.prometheus_rules import quoted
-from mainspring.domain.monitor import Monitor, MonitorKind
+from mainspring.domain.monitor import OF_JOBS, Monitor, MonitorKind
 from mainspring.monitoring.metrics_text import BAR, FIRING, MEASURED, STATE, VALUE
 
 SCHEMA_VERSION = 39  # of Grafana 10 and newer
@@ -83,11 +83,11 @@ def model_dashboard(model: str, monitors: Sequence[Monitor]) -> dict[str, Any]:
                 Panel(
                     "Oldest look",
                     "stat",
-                    ((f"time() - min({MEASURED}{{{of}}})", ""),),
+                    ((f"time() - min({MEASURED}{{{of},monitor!~{quoted(f'.*{OF_JOBS}')}}})", ""),),
                     width=4,
                     height=5,
                     unit="s",
-                    about="How long ago the monitor that waits longest measured.",
+                    about="How long ago the monitor that waits longest measured; not those of score jobs.",
                 ),
                 Panel(
                     "Monitors over time",

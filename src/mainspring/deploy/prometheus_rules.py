@@ -58,29 +58,19 @@ def model_rules(model: str, monitors: Sequence[Monitor]) -> list[Rule]:
     """Of each monitor that its alert fires, and that it stands still; of all that they never began."""
     rules = []
     for monitor in monitors:
-        of = f"model={quoted(model)},monitor={quoted(monitor.name)}"
-        about = {"model": model, "monitor": monitor.name, "owner": monitor.owner}
-        rules.append(
-            Rule(
-                "MainspringMonitorBad",
-                f"max(max_over_time({FIRING}{{{of}}}[5m])) > 0",
-                "0s",
-                monitor.severity,
-                f"{monitor.name} of {model} is not as it should be",
-                f"See what and since when: mainspring alerts list; mainspring monitor report {model}",
-                about,
-            )
-        )
+        # A score job has nobody who waits for the next one, so of those no look can be missed.
+        twin = monitor.of_jobs
+        rules += [_bad(model, one) for one in (monitor, *((twin,) if twin is not None else ()))]
         still = max(_LEAST_STANDSTILL, _LOOKS_MISSED * parse_duration(monitor.every))
         rules.append(
             Rule(
                 "MainspringMonitorStale",
-                f"time() - max({MEASURED}{{{of}}}) > {int(still.total_seconds())}",
+                f"time() - max({MEASURED}{{{_of(model, monitor)}}}) > {int(still.total_seconds())}",
                 "5m",
                 AlertSeverity.WARNING,
                 f"{monitor.name} of {model} has not measured for {_LOOKS_MISSED} looks",
                 "Nobody watches it meanwhile. Look once by hand: mainspring monitor run --once",
-                about,
+                _about(model, monitor),
             )
         )
     if monitors:
@@ -96,6 +86,26 @@ def model_rules(model: str, monitors: Sequence[Monitor]) -> list[Rule]:
             )
         )
     return rules
+
+
+def _bad(model: str, monitor: Monitor) -> Rule:
+    return Rule(
+        "MainspringMonitorBad",
+        f"max(max_over_time({FIRING}{{{_of(model, monitor)}}}[5m])) > 0",
+        "0s",
+        monitor.severity,
+        f"{monitor.name} of {model} is not as it should be",
+        f"See what and since when: mainspring alerts list; mainspring monitor report {model}",
+        _about(model, monitor),
+    )
+
+
+def _of(model: str, monitor: Monitor) -> str:
+    return f"model={quoted(model)},monitor={quoted(monitor.name)}"
+
+
+def _about(model: str, monitor: Monitor) -> dict[str, str]:
+    return {"model": model, "monitor": monitor.name, "owner": monitor.owner}
 
 
 def gateway_rules() -> list[Rule]:

@@ -27,6 +27,8 @@ _NEAR = 0.1
 """A value is near the bar within this part of the way from the bar to what the reference has."""
 _NEAR_HOLD = 4
 """Near the bar it must be fine so many times as long: noise alone would cross the bar again."""
+_APART = timedelta(hours=6)
+"""Changes nearer to each other are one story: a concept that slides changes all the time."""
 _GONE = timedelta(days=7)
 """A cause that nobody measures any more (a slice that vanished) holds the alert for so long."""
 
@@ -57,6 +59,8 @@ class Alert:
         fine_since: the first fine look after the last bad one.
         times_changed: how often it went from bad to fine or back while it was open: flapping.
         ending: why it was resolved, where that is not that all became fine.
+        changed_at: from when on what was measured is otherwise, as exactly as its monitor tells: the moment that
+            it found, else the start of the first window that was bad.
     """
 
     id: str
@@ -74,6 +78,7 @@ class Alert:
     fine_since: datetime | None = None
     times_changed: int = 0
     ending: str = ""
+    changed_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:
@@ -177,6 +182,7 @@ def advance(
             since=now,
             last_seen=now,
             causes=(),
+            changed_at=min(map(_since, bad)),
         )
     if bad:
         return _bad_again(alert, bad, seen, rule, now)
@@ -191,6 +197,20 @@ def advance(
     if now - (alert.fine_since or now) < hold * (_NEAR_HOLD if found else 1):
         return alert, None
     return resolve(alert, now)
+
+
+def is_another(alert: Alert, measurements: Iterable[Measurement]) -> bool:
+    """Whether these tell of a change that came well after what a firing alert tells of, or to another release.
+
+    That is known only where the monitor finds the moment of a change itself; then each change has an alert of its
+    own.
+    """
+    before = [one for one in alert.causes if one.since is not None]
+    after = [one for one in measurements if one.state is State.BAD and one.since is not None]
+    if alert.state is not AlertState.FIRING or not before or not after:
+        return False
+    known, new = (max(some, key=_since) for some in (before, after))
+    return _since(new) - _since(known) >= (_APART if new.release == known.release else timedelta.resolution)
 
 
 def resolve(alert: Alert, now: datetime, ending: str = "") -> tuple[Alert, Event]:
@@ -228,6 +248,10 @@ def excess(measurement: Measurement) -> float:
     if measurement.value is None or measurement.bar is None:
         return 0.0
     return abs(measurement.value - measurement.bar) / max(abs(measurement.bar), 1e-9)
+
+
+def _since(measurement: Measurement) -> datetime:
+    return measurement.since or measurement.window.start
 
 
 def _newest(measurements: Iterable[Measurement]) -> dict[Cause, Measurement]:

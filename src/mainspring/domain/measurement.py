@@ -59,7 +59,9 @@ class Measurement:
         p_value: corrected for the number of features looked at.
         estimated: that it is an estimate made without labels.
         note: why it could not be measured, or what there is to know about it, in words.
-        example: what shows it best, e.g. `{"value": "Prcard", "rows": 12}`.
+        example: what shows it best, e.g. `{"value": "Prcard", "rows": 12}`; `since` in it is the moment (ISO 8601)
+            from when on it is so, where the monitor knows.
+        job: the output's name of the score job of whose rows it is; empty for the answers of the prediction log.
     """
 
     monitor: str
@@ -81,3 +83,10 @@ class Measurement:
     estimated: bool = False
     note: str = ""
     example: Mapping[str, Any] = field(default_factory=dict)
+    job: str = ""
+
+    @property
+    def since(self) -> datetime | None:
+        """From when on it is so, where the monitor found that moment itself."""
+        found = self.example.get("since")
+        return datetime.fromisoformat(found) if isinstance(found, str) else None

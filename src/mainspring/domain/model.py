@@ -7,7 +7,8 @@ from typing import Any
 
 from mainspring.domain.durations import parse_duration
 from mainspring.domain.gate import Gate
-from mainspring.domain.monitor import DEFAULT_MONITORS, Monitor
+from mainspring.domain.monitor import DEFAULT_MONITORS, OF_JOBS, Monitor
+from mainspring.domain.retrain import Retrain
 from mainspring.domain.rollout import Rollout
 from mainspring.domain.source import Source
 from mainspring.domain.task import PRIMARY_METRIC, Task, metric_named
@@ -38,6 +39,7 @@ class Model:
         label_delay: how long after a row its label is known.
         monitors: what is watched in production; inputs, answers, residuals, dropped records and errors where not
             given.
+        retrain: when it is trained anew; only by hand where not given.
         seed: from which every random number of a run is drawn.
         slices: columns (or tuples of them) by whose values the evaluation is shown.
         trial_time: a trial that takes longer is ended.
@@ -54,6 +56,7 @@ class Model:
     gates: Sequence[Gate] = ()
     rollout: Rollout | None = None
     monitors: Sequence[Monitor] | None = None
+    retrain: Retrain | None = None
     metric: str | None = None
     holdout: float = 0.2
     label_delay: str | None = None
@@ -98,9 +101,19 @@ class Model:
         """The monitors that are declared, or those that every model has."""
         return DEFAULT_MONITORS if self.monitors is None else tuple(self.monitors)
 
+    @property
+    def everything_watched(self) -> tuple[Monitor, ...]:
+        """These, and those that look at score jobs in their stead."""
+        of_jobs = (monitor.of_jobs for monitor in self.watched)
+        return (*self.watched, *(monitor for monitor in of_jobs if monitor is not None))
+
     def _check_monitors(self) -> None:
         names = [monitor.name for monitor in self.watched]
         for name in names:
+            if name.endswith(OF_JOBS):
+                raise DeclarationError(
+                    f"the name of the monitor {name!r} ends as only those of score jobs do", cure="give it another"
+                )
             if names.count(name) > 1:
                 raise DeclarationError(
                     f"there are two monitors {name!r}", cure="give each a name of its own: name=…"

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
@@ -23,6 +23,9 @@ class MonitorKind(StrEnum):
     FAIRNESS = "fairness"  # between slices
     BUSINESS = "business"  # a function of the user's
     TECHNICAL = "technical"  # latency, errors, lag …
+
+
+_OF_JOBS = (MonitorKind.DRIFT, MonitorKind.PREDICTION, MonitorKind.PERFORMANCE)
 
 
 class AlertSeverity(StrEnum):
@@ -55,6 +58,10 @@ TECHNICAL = (
     "label_delay",
     "feature_age",
 )
+OF_JOBS = " of jobs"
+"""With this end of its name a monitor looks at score jobs instead of at the prediction log."""
+
+_NAME = re.compile(rf"[A-Za-z][A-Za-z0-9_ -]{{0,62}}({OF_JOBS})?")
 _ROWS = re.compile(r"([1-9]\d*)\s*rows?")
 REFERENCES = ("release", "previous", "season")
 
@@ -255,7 +262,7 @@ class Monitor:
         }
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_ -]{0,62}", self.name):
+        if not _NAME.fullmatch(self.name):
             raise DeclarationError(
                 f"the monitor's name {self.name!r} is not valid",
                 cure="use 1 to 63 letters, digits, blanks, _ and -, a letter first",
@@ -276,6 +283,21 @@ class Monitor:
                 f"min_label_share of the monitor {self.name!r} is {self.min_label_share}",
                 cure="give a share between 0 and 1",
             )
+
+    @property
+    def of_jobs(self) -> Self | None:
+        """The same monitor for the rows of score jobs; `None` of a kind that has no use for them.
+
+        It looks once at each job (of a performance, once its labels are in), and what it finds is told at once: a
+        job that went wrong does not come right by waiting.
+
+        Examples:
+            >>> Monitor.drift().of_jobs.name, Monitor.technical("log_drops", at_most=0).of_jobs
+            ('drift of jobs', None)
+        """
+        if self.kind not in _OF_JOBS:
+            return None
+        return replace(self, name=f"{self.name}{OF_JOBS}", for_="0s")
 
     @property
     def window_rows(self) -> int | None:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 import mainspring.domain.release as release
 from mainspring.domain.access import ApiKey
 from mainspring.domain.ports_alerts import AlertRecords
+from mainspring.domain.ports_loop import LoopRecords
 from mainspring.domain.routing import Routes, Traffic
 from mainspring.domain.run import Run
 from mainspring.domain.snapshot import Snapshot
@@ -24,6 +25,7 @@ class Lease(Protocol):
     whose process on this host is gone; losing it is noticed at `renew`.
     """
 
+    name: str
     token: int
 
     def renew(self) -> None:
@@ -43,18 +45,20 @@ class Lease(Protocol):
 
 
 @runtime_checkable
-class Records(AlertRecords, Protocol):
-    """The records database: numbers, routes, runs, snapshots, keys, leases, alerts.
+class Records(AlertRecords, LoopRecords, Protocol):
+    """The records database: numbers, routes, runs, snapshots, keys, leases, alerts, rollouts, the history.
 
     Law: every method is one transaction. Writing what is already there, with the same key and content, changes
     nothing; reading what is not there gives `None` or an empty sequence. Lists come newest first.
     """
 
     def begin_run(self, run: Run) -> Run:
-        """Store a new run; if one of this id exists, return that one unchanged."""
+        """Store a new run and tell the history; if one of this id exists, return that one unchanged."""
         ...
 
-    def update_run(self, run: Run) -> None: ...
+    def update_run(self, run: Run) -> None:
+        """Replace it, and tell the history when it has ended. Raises `StoreError` where there is none."""
+        ...
 
     def run(self, run_id: str) -> Run | None: ...
 
@@ -85,7 +89,7 @@ class Records(AlertRecords, Protocol):
     def releases(self, model: str | None = None) -> Sequence[release.ReleaseRecord]: ...
 
     def set_alias(self, model: str, alias: release.Alias, number: int | None, *, actor: str, reason: str) -> int:
-        """Point an alias at a release (or at none), write the audit row, and return the route generation.
+        """Point an alias at a release (or at none), tell the history, and return the route generation.
 
         Pointing `champion` at the challenger also clears `challenger`, and what the new champion makes of the
         model's rules of traffic (`Traffic.under`) holds from then on; without a champion there are none. Setting
@@ -94,7 +98,7 @@ class Records(AlertRecords, Protocol):
         ...
 
     def set_traffic(self, model: str, traffic: Traffic, *, actor: str, reason: str) -> int:
-        """Set the model's rules of traffic, write the audit row, and return the route generation.
+        """Set the model's rules of traffic, tell the history, and return the route generation.
 
         Setting what already holds writes nothing and returns the present generation. Raises `UnknownRelease` for
         a release that is not there, `UsageError` where the model has no champion or a canary or shadow is it.
@@ -106,18 +110,18 @@ class Records(AlertRecords, Protocol):
         ...
 
     def audit(self, model: str | None = None, limit: int = 100) -> Sequence[Mapping[str, Any]]:
-        """Who or what changed which route, when and why; newest first.
+        """The history's entries on routes, traffic and keys: who or what changed it, when and why.
 
         A change of the rules of traffic has the alias `traffic`, and as `detail` the rules before and after.
         """
         ...
 
     def add_key(self, key: ApiKey, *, actor: str) -> None:
-        """Store a key and write the audit row. Raises `UsageError` when a live key has its name."""
+        """Store a key and tell the history. Raises `UsageError` when a live key has its name."""
         ...
 
     def revoke_key(self, name: str, *, actor: str, reason: str) -> ApiKey:
-        """Take back the live key of this name (or id) and write the audit row; a revoked one stays as it is.
+        """Take back the live key of this name (or id) and tell the history; a revoked one stays as it is.
 
         Raises `UsageError` when there never was such a key.
         """
@@ -211,6 +215,17 @@ class Tables(Protocol):
 
     def offset(self, table: str, application: str) -> int:
         """The place up to which the application's rows are stored; 0 where none are, or no such table."""
+        ...
+
+    def offsets(self, table: str, applications: Sequence[str]) -> Mapping[str, int]:
+        """`offset` of each of these, read at once."""
+        ...
+
+    def has_grown(self, table: str, since: int) -> bool:
+        """Whether the table has a version after this one (`-1`: any); so quick that it can be asked all the time.
+
+        `since` is a version of the last days: of older ones it may be forgotten that one came after them.
+        """
         ...
 
     def added(self, table: str, since: int) -> tuple[Any, int]:

@@ -49,10 +49,15 @@ class AlertRecords(Protocol):
         """
         ...
 
-    def add_silence(self, silence: Silence) -> None: ...
+    def add_silence(self, silence: Silence) -> None:
+        """Store it and tell the history."""
+        ...
 
-    def end_silence(self, silence_id: str, at: datetime) -> Silence:
-        """End a silence now; one that is over stays as it is. Raises `UsageError` where there is none."""
+    def end_silence(self, silence_id: str, at: datetime, *, actor: str) -> Silence:
+        """End a silence now and tell the history; one that is over stays as it is.
+
+        Raises `UsageError` where there is none.
+        """
         ...
 
     def silences(self, live_at: datetime | None = None) -> Sequence[Silence]:

@@ -10,6 +10,7 @@ from typing import Any
 from mainspring.domain.schema import Kind, Personal
 from mainspring.domain.task import Task
 from mainspring.domain.verdict import Estimate, Verdict
+from mainspring.domain.window import TrainingWindow
 from mainspring.errors import UsageError
 
 _REFERENCE = re.compile(r"([a-z][a-z0-9_-]{0,62})(?:@([1-9]\d{0,8}|champion|challenger|latest))?")
@@ -154,10 +155,12 @@ class TrainingRecord:
         frozen: what the fit itself decided and a refit must take over (e.g. iterations after early stopping).
         seeds: name → seed.
         threads: thread counts under which it was fitted.
-        split: how rows were assigned to the holdout (`{"kind": "time"|"hash", ...}`).
+        split: how rows were assigned to the holdout (`{"kind": "time"|"hash"|"answered", ...}`).
         machine: what the result may depend on: processor architecture and model, operating system.
         holdout_digest: SHA-256 of the original estimator's outputs on the holdout rows (float64, row order).
         trial: the winner's number, as its candidate saw it.
+        window: of the rows outside the holdout those that were learnt from, where several choices were tried.
+        parameters_of: the release whose parameters were kept, in place of a search, e.g. `adclick@6`.
     """
 
     candidate: str
@@ -172,6 +175,8 @@ class TrainingRecord:
     rows_holdout: int
     holdout_digest: str
     trial: int = 0
+    window: TrainingWindow | None = None
+    parameters_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

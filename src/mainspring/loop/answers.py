@@ -8,8 +8,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mainspring.data.labelled_rows import ANSWERED
 from mainspring.domain.release import Manifest, ReleaseRef
 from mainspring.errors import DataError, MainspringError
+from mainspring.loop.windows import unseen_since
 from mainspring.training.dataset import TrainingData
 from mainspring.training.splitting import apply_split
 from mainspring.workspace import Workspace
@@ -65,8 +67,11 @@ def _class_order(manifest: Manifest, data: TrainingData) -> list[int]:
 
 
 def _unseen(manifest: Manifest, rows: pl.DataFrame, held: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """The rows that the release's own rule holds out: it learnt from none of them, whenever they came."""
+    """The rows that the release's own rule holds out, and what was asked after all that it learnt from."""
     if manifest.training is None:  # adopted: nobody knows what it learnt from
         return np.zeros(len(held), dtype=np.bool_)
-    content = rows.drop([name for name in rows.columns if name.startswith("__")])
-    return apply_split(content[held], manifest.training.split)
+    unseen = apply_split(rows[held], manifest.training.split)
+    if ANSWERED in rows.columns:
+        later = rows[held].get_column(ANSWERED) >= unseen_since(manifest)
+        unseen |= later.fill_null(value=False).to_numpy()
+    return unseen

@@ -13,6 +13,8 @@ import msgspec
 from mainspring.domain.budget import Budget
 from mainspring.domain.ids import digest_bytes
 from mainspring.domain.run import Run
+from mainspring.domain.trigger import Trigger
+from mainspring.loop.learning import LEARNING, Learning
 from mainspring.loop.progress import Progress
 from mainspring.loop.resolution import ResolvedModel, resolve, training_data
 from mainspring.project import Project
@@ -71,14 +73,19 @@ class RunContext:
     def model(self) -> Model:
         return self.project.model
 
+    @property
+    def trigger(self) -> Trigger | None:
+        """Why the run was started, where no person asked for it."""
+        told = self.run.detail.get("trigger")
+        return None if told is None else msgspec.convert(told, Trigger)
+
     @cached_property
     def made_from_tags(self) -> dict[str, str]:
         """What a trial was made from: the digests of its rows, its code and its environment."""
         from mainspring.release.lock import environment_lock
 
-        assert self.run.snapshot is not None, "the snapshot stage comes first"
         return {
-            "mainspring.snapshot": self.run.snapshot,
+            "mainspring.snapshot": ", ".join(self.snapshots),
             "mainspring.code": self.project.code_digest,
             "mainspring.environment": digest_bytes(environment_lock().encode()),
         }
@@ -93,12 +100,26 @@ class RunContext:
     def resolved(self) -> ResolvedModel:
         return resolve(self.model, self.schema)
 
+    @property
+    def snapshots(self) -> tuple[str, ...]:
+        """The source's snapshot, and that of the labelled answers where there is one."""
+        assert self.run.snapshot is not None, "the snapshot stage comes first"
+        labelled = self.run.detail.get("labelled")
+        return (self.run.snapshot,) if labelled is None else (self.run.snapshot, labelled)
+
     @cached_property
     def rows(self) -> pl.DataFrame:
-        """The snapshot's rows, in order."""
-        assert self.run.snapshot is not None, "the snapshot stage comes first"
-        return self.workspace.snapshots.read(self.run.snapshot).collect()
+        """The snapshots' rows, in order."""
+        from mainspring.data.labelled_rows import read_rows
+
+        return read_rows(self.workspace.snapshots, self.snapshots, self.model.source.key)
+
+    @cached_property
+    def learning(self) -> Learning:
+        """What the snapshot stage decided."""
+        return self.load(LEARNING, Learning) if (self.folder / LEARNING).exists() else Learning()
 
     @cached_property
     def data(self) -> TrainingData:
-        return training_data(self.rows, self.model, self.schema)
+        model = replace(self.model, positive=self.model.positive or self.learning.positive)
+        return training_data(self.rows, model, self.schema, split=self.learning.split)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
 
 from mainspring import errors
 from mainspring.clock import SYSTEM_CLOCK, Clock
@@ -16,8 +15,10 @@ from mainspring.domain.ids import uuid7
 from mainspring.domain.ports import Lease
 from mainspring.domain.release import ReleaseRef
 from mainspring.domain.run import Run, RunState, Stage
+from mainspring.domain.trigger import Trigger
 from mainspring.loop.context import RunContext, RunStopped
 from mainspring.loop.engine import Engine, engine
+from mainspring.loop.leases import SECONDS, kept
 from mainspring.loop.progress import Progress, Silent
 from mainspring.loop.stages import evaluate, gates, register, rollout, seal, snapshot, train, validate
 from mainspring.project import Project
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from mainspring.domain.release import Manifest
     from mainspring.domain.verdict import Verdict
 
-_LEASE_SECONDS = 30.0
 _STAGES = {
     Stage.SNAPSHOT: snapshot.run,
     Stage.VALIDATE: validate.run,
@@ -58,26 +58,40 @@ class RunOutcome:
 
 
 def run(
-    project: Project, *, budget: Budget, progress: Progress | None = None, clock: Clock = SYSTEM_CLOCK
+    project: Project,
+    *,
+    budget: Budget,
+    progress: Progress | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+    trigger: Trigger | None = None,
+    actor: str | None = None,
 ) -> RunOutcome:
     """Take the project's model through its lifecycle; go on with a run that was killed.
 
     Ctrl-C ends the search with the best so far (or, before the first trial has ended, the run with nothing);
     a second one leaves at once, and the next call goes on from there.
 
+    Args:
+        trigger: why it starts, where it was no person who asked for it.
+        actor: the person who asked for it, for the history.
+
     Raises:
-        WorkspaceBusy: another run is under way.
+        WorkspaceBusy: another run of this model is under way.
         ProjectError: the project does not load.
     """
     progress = progress or Silent()
     with Workspace(project.settings, clock) as workspace:
         holder = f"run by process {os.getpid()}"
-        with workspace.records.lease("controller", holder, ttl=_LEASE_SECONDS) as lease:
-            begun, resumed = _begin(project, workspace, budget, clock)
+        records = workspace.records
+        with (
+            records.lease(run_lease(project.model.name), holder, ttl=SECONDS) as lease,
+            records.fenced(lease),
+        ):
+            begun, resumed = _begin(project, workspace, budget, clock, trigger, actor)
             progress.started(begun.id, begun.stage if resumed else None)
             context = RunContext(project, workspace, begun, budget, progress)
             with (
-                _kept(lease, context.stop),
+                kept(lease, context.stop.set),
                 engine(
                     project.settings.workflows_url,
                     executor=begun.id,
@@ -87,13 +101,34 @@ def run(
                 return _finish(context, _wait(started, context), clock)
 
 
-def _begin(project: Project, workspace: Workspace, budget: Budget, clock: Clock) -> tuple[Run, bool]:
+def run_lease(model: str) -> str:
+    """The name of the lease of whoever trains the model.
+
+    Examples:
+        >>> run_lease("adclick")
+        'run/adclick'
+    """
+    return f"run/{model}"
+
+
+def _begin(
+    project: Project,
+    workspace: Workspace,
+    budget: Budget,
+    clock: Clock,
+    trigger: Trigger | None,
+    actor: str | None,
+) -> tuple[Run, bool]:
     """The run that was killed, if the code and the budget are still the same, else a new one."""
     made_from = {"code": project.code_digest, "budget": budget.to_dict()}
+    asked = {} if trigger is None else {"trigger": msgspec.to_builtins(trigger)}
     for run in workspace.records.runs(project.model.name):
         if run.state is not RunState.RUNNING:
             continue
         if run.detail.get("made_from") == made_from:
+            if trigger is not None and run.detail.get("trigger") != asked["trigger"]:
+                run = replace(run, detail={**run.detail, **asked})  # a person's, which the trigger finishes
+                workspace.records.update_run(run)
             return run, True
         # Holding the lease we know that nobody works on it; what it was made from has changed since.
         workspace.records.update_run(
@@ -106,7 +141,7 @@ def _begin(project: Project, workspace: Workspace, budget: Budget, clock: Clock)
         stage=Stage.SNAPSHOT,
         budget=budget.to_dict(),
         started_at=clock.now(),
-        detail={"made_from": made_from},
+        detail={"made_from": made_from, **asked, **({"actor": actor} if actor else {})},
     )
     return workspace.records.begin_run(fresh), False
 
@@ -199,25 +234,3 @@ def _error_of(result: dict[str, Any], state: RunState) -> errors.MainspringError
 
 def _has(context: RunContext, name: str) -> bool:
     return (context.folder / name).exists()
-
-
-@contextmanager
-def _kept(lease: Lease, stop: threading.Event) -> Iterator[None]:
-    """Renew the lease while the run goes on; a lease that was lost stops the run."""
-    done = threading.Event()
-
-    def keep() -> None:
-        while not done.wait(_LEASE_SECONDS / 3):
-            try:
-                lease.renew()
-            except errors.StoreError:
-                stop.set()
-                return
-
-    thread = threading.Thread(target=keep, name="lease", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mainspring.monitoring.report.picture import FeaturePicture
 
 _PICTURED = timedelta(days=1)  # the newest part of the period, beside the reference
+_DAY = timedelta(days=1)  # a job that ended in the period may have begun before it
 _MOST_ALERTS = 200
 
 
@@ -27,6 +28,7 @@ def model_report(workspace: Workspace, model: str, period: timedelta) -> Report:
         UsageError: it has no champion, or has never been watched.
     """
     from mainspring.monitoring.hours.window_profile import rows_by_hour
+    from mainspring.monitoring.jobs.tables import jobs_of
     from mainspring.monitoring.measurements import measurements_table, read_measurements
     from mainspring.monitoring.opening import open_context
     from mainspring.monitoring.report.contents import build_report
@@ -50,6 +52,7 @@ def model_report(workspace: Workspace, model: str, period: timedelta) -> Report:
         alerts=workspace.records.alerts(model, limit=_MOST_ALERTS),
         pictures=_pictures(context, Window(max(window.start, now - _PICTURED), now)),
         volume=rows_by_hour(tables, model, since=window.start, until=now),
+        jobs=jobs_of(tables, model, since=window.start - _DAY),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mainspring.domain.model import Model
+from mainspring.domain.rollout import CLASS_METRICS, NUMBER_METRICS
 from mainspring.domain.schema import Column, Kind, Schema
 from mainspring.domain.task import Task
 from mainspring.errors import DeclarationError, TargetError
@@ -62,6 +63,7 @@ def resolve(model: Model, schema: Schema) -> ResolvedModel:
                     where={"column": name},
                 )
     task = _task(model, schema[model.target])
+    _check_rollout(model, task)
     reserved = {model.target, model.source.key, model.source.time, *model.exclude}
     features = (
         tuple(model.features)
@@ -75,6 +77,16 @@ def resolve(model: Model, schema: Schema) -> ResolvedModel:
     return ResolvedModel(
         task, model.target, features, model.source.key, model.source.time, model.primary_metric(task)
     )
+
+
+def _check_rollout(model: Model, task: Task) -> None:
+    metric = None if model.rollout is None else model.rollout.metric
+    wrong, right = (CLASS_METRICS, NUMBER_METRICS) if task is Task.REGRESSION else (NUMBER_METRICS, CLASS_METRICS)
+    if metric in wrong:
+        raise DeclarationError(
+            f"Rollout(metric={metric!r}) cannot be measured on a {task} model",
+            cure=f"use one of {', '.join(right)}, or the name of a business outcome",
+        )
 
 
 def _instead(name: str, schema: Schema) -> str:

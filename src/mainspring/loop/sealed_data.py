@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,14 +56,16 @@ def sealed_project(workspace: Workspace, manifest: Manifest, environ: Mapping[st
 
 
 def sealed_data(workspace: Workspace, manifest: Manifest, project: Project) -> tuple[pl.DataFrame, TrainingData]:
-    """The snapshot's rows, and the training data that the release was made of, split by its own rule.
+    """The snapshots' rows, and the training data that the release was made of, split by its own rule.
 
     Raises:
         UnknownSnapshot: the rows are gone.
     """
+    from mainspring.data.labelled_rows import read_rows
     from mainspring.data.schema_file import read_schema
 
     assert manifest.training is not None, "sealed_project refuses adopted releases"
     schema = read_schema(project.schema_path)
-    rows = workspace.snapshots.read(manifest.snapshots[0]).collect()
-    return rows, training_data(rows, project.model, schema, split=manifest.training.split)
+    rows = read_rows(workspace.snapshots, manifest.snapshots, manifest.key)
+    model = replace(project.model, positive=manifest.output.positive)
+    return rows, training_data(rows, model, schema, split=manifest.training.split)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from mainspring.domain.run import RunState
+from mainspring.loop.loop_status import loop_status
 from mainspring.workspace import Workspace
 
 _RECENT = 5
@@ -22,9 +23,10 @@ def status(workspace: Workspace) -> dict[str, Any]:
         `models`: per model its champion and challenger with their metrics, and its rules of traffic; `log`: how
         durable the prediction log is, what waits on its way to the tables, and what could not be kept; `labels`:
         per model that has answered in the last week how many of these predictions have a label, how many had it
-        before they were made, and how late labels came, in seconds; `runs`: the newest, with the stage of those
-        under way; `workers`: the live gateway workers and the route generation each answers by; `generation`: the
-        present one; `changes`: the newest changes of a route, and why.
+        before they were made, and how late labels came, in seconds; `loop`: per model what starts its
+        trainings and what is being proved (see `loop_status`); `runs`: the newest, with the stage of those under
+        way; `workers`: the live gateway workers and the generation each answers by; `generation`: the present
+        one; `changes`: the newest changes of a route, and why.
     """
     records = workspace.records
     routes = records.routes()
@@ -38,13 +40,16 @@ def status(workspace: Workspace) -> dict[str, Any]:
         }
         for route in routes.routes
     ]
+    runs = records.runs(limit=_RECENT)
+    looped = dict.fromkeys([*(route.model for route in routes.routes), *(run.model for run in runs)])
     return {
         "workspace": str(workspace.settings.workspace),
         "generation": routes.generation,
         "models": models,
         "log": _log(workspace),
         "labels": _labels(workspace, [route.model for route in routes.routes]),
-        "runs": [_run(run) for run in records.runs(limit=_RECENT)],
+        "loop": [loop_status(records, model, workspace.clock.now()) for model in looped],
+        "runs": [_run(run) for run in runs],
         "workers": dict(records.workers()),
         "changes": [dict(change) for change in records.audit(limit=_RECENT)],
     }

@@ -37,6 +37,7 @@ class Look:
             "window": self.window,
             "release": self.release,
             "slice": self.slice,
+            "job": "" if self.context.job is None else self.context.job.name,
             **facts,
         }
         return Measurement(

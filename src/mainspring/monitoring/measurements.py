@@ -35,6 +35,7 @@ _SCHEMA: dict[str, Any] = {
     "estimated": pl.Boolean(),
     "note": pl.String(),
     "example": pl.String(),  # JSON
+    "job": pl.String(),
 }
 _NUMBERS = ("value", "low", "high", "reference", "bar", "p_value")
 
@@ -60,9 +61,12 @@ def write_measurements(
     tables.record(measurements_table(model), frame, partition="day", offsets=ticks)
 
 
-def measured_until(tables: Tables, model: str, monitor: str) -> int:
-    """The time, in seconds since the epoch, up to which this monitor has been measured; 0 for never."""
-    return tables.offset(measurements_table(model), monitor)
+def all_measured_until(tables: Tables, model: str, monitors: Sequence[str]) -> Mapping[str, int]:
+    """By monitor the time, in seconds since the epoch, up to which it has been measured; 0 for never.
+
+    Of a monitor of score jobs it is the number of the last job.
+    """
+    return tables.offsets(measurements_table(model), monitors)
 
 
 def read_measurements(
@@ -103,11 +107,12 @@ def _row(one: Measurement) -> dict[str, Any]:
         "estimated": one.estimated,
         "note": one.note,
         "example": _json(one.example),
+        "job": one.job,
     }
 
 
 def _measurement(row: Mapping[str, Any]) -> Measurement:
-    plain = {name: row[name] for name in _SCHEMA if name not in ("day", "window_start", "window_end")}
+    plain = {name: row[name] for name in _SCHEMA if name not in ("day", "window_start", "window_end", "job")}
     return Measurement(
         **plain
         | {
@@ -115,6 +120,7 @@ def _measurement(row: Mapping[str, Any]) -> Measurement:
             "state": State(row["state"]),
             "slice": msgspec.json.decode(row["slice"]),
             "example": msgspec.json.decode(row["example"]),
+            "job": row.get("job") or "",  # tables of earlier versions have no such column
         }
     )
 

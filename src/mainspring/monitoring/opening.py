@@ -13,6 +13,7 @@ from mainspring.domain.ports import Records, Tables
 from mainspring.domain.release import Manifest
 from mainspring.errors import MainspringError
 from mainspring.monitoring.context import Context
+from mainspring.monitoring.jobs.job import Job
 from mainspring.release.catalogue import Catalogue
 
 _LOG = logging.getLogger("mainspring.monitoring")
@@ -32,6 +33,30 @@ class Stores:
     catalogue: Catalogue
     clock: Clock
     gateway_metrics: Callable[[], str | None] = lambda: None
+
+
+def open_job_context(
+    stores: Stores, model: str, job: Job, now: datetime, label_delay: timedelta | None
+) -> Context | None:
+    """What the monitors of a score job are given; `None` where its release cannot be read any more."""
+    record = next((one for one in stores.records.releases(model) if one.number == job.release), None)
+    if record is None:
+        return None
+    try:
+        manifest = stores.catalogue.manifest(record)
+    except MainspringError as error:
+        _LOG.error("the jobs of %s are not watched: %s", record.ref, error)
+        return None
+    return Context(
+        model=model,
+        tables=stores.tables,
+        now=now,
+        champion=job.release,
+        manifests={job.release: manifest},
+        folders={job.release: stores.catalogue.folder(record)},
+        label_delay=label_delay,
+        job=job,
+    )
 
 
 def open_context(stores: Stores, model: str, now: datetime, label_delay: timedelta | None) -> Context | None:

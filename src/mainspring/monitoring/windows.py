@@ -8,7 +8,7 @@ that are as long as `every` follow one another; longer ones overlap.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from mainspring.domain.durations import parse_duration
@@ -18,6 +18,9 @@ from mainspring.domain.monitor import Monitor
 HOUR = timedelta(hours=1)
 SETTLED = timedelta(minutes=1)
 """A window is measured so long after its end, when its last answers have come from the spools to the table."""
+
+_SETTLED_LOOKS = 4
+_SETTLED_LEAST = timedelta(seconds=10)
 
 MOST_AT_ONCE = 48
 """After a pause only so many of the newest windows are measured: older ones would tell what is over."""
@@ -55,10 +58,9 @@ def due_windows(
     """
     if first is None:
         return []
-    # A look has a whole second as its time.
-    every = timedelta(seconds=math.ceil(parse_duration(monitor.every).total_seconds()))
+    every = _every(monitor)
     since = max(first, datetime.fromtimestamp(measured_until, UTC))
-    newest = (now - SETTLED - _MONDAY) // every
+    newest = (now - settled(monitor) - _MONDAY) // every
     oldest = max((since - _MONDAY) // every + 1, newest - MOST_AT_ONCE + 1)
     due = []
     for number in range(oldest, newest + 1):
@@ -67,6 +69,47 @@ def due_windows(
         if window is not None:
             due.append((int(tick.timestamp()), window))
     return due
+
+
+def is_due(monitor: Monitor, *, measured_until: int, now: datetime) -> bool:
+    """Whether a time to look has come since the last look; whether there is anything to see is another matter."""
+    every = _every(monitor)
+    newest = _MONDAY + (now - settled(monitor) - _MONDAY) // every * every
+    return newest.timestamp() > measured_until
+
+
+def next_look(monitors: Iterable[Monitor], now: datetime) -> datetime:
+    """When the next monitor is to look, and at the latest when the next hour is over and wants to be sketched.
+
+    Examples:
+        >>> monitors = [Monitor.drift(every="1d"), Monitor.concept(every="20m")]
+        >>> noon = datetime(2026, 3, 29, 12, tzinfo=UTC)
+        >>> for minutes in (0, 1, 50):
+        ...     print(next_look(monitors, noon + timedelta(minutes=minutes)).time())
+        12:01:00
+        12:21:00
+        13:01:00
+    """
+    looks = {(HOUR, SETTLED), *((_every(monitor), settled(monitor)) for monitor in monitors)}
+    return min(_MONDAY + ((now - wait - _MONDAY) // every + 1) * every + wait for every, wait in looks)
+
+
+def settled(monitor: Monitor) -> timedelta:
+    """How long after its end a window of the monitor is measured.
+
+    Whoever looks every few seconds wants to know soon: such a monitor waits for four of its looks only, and does
+    not see the answers that take longer to come to the table (see `log.commit_every`).
+
+    Examples:
+        >>> [settled(Monitor.concept(every=every)).seconds for every in ("1h", "15s", "5s", "1s")]
+        [60, 60, 20, 10]
+    """
+    return max(min(SETTLED, _SETTLED_LOOKS * _every(monitor)), _SETTLED_LEAST)
+
+
+def _every(monitor: Monitor) -> timedelta:
+    """A look has a whole second as its time."""
+    return timedelta(seconds=math.ceil(parse_duration(monitor.every).total_seconds()))
 
 
 def hour_of(moment: datetime) -> datetime:

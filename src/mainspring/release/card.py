@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from mainspring.domain.release import InputField, Manifest, RuntimeKind
 from mainspring.domain.task import METRICS
 from mainspring.domain.verdict import Estimate
+from mainspring.release.card_window import window_section
+from mainspring.release.card_words import code, interval, number, text, with_interval
 
 CARD = "MODEL_CARD.md"
 
@@ -60,7 +63,8 @@ class CardFacts:
 
     Attributes:
         source: the source's locations, as the user gave them.
-        rows: of the snapshot.
+        rows: of the snapshots.
+        labelled: of these the answers from production whose truth came in.
         naive_answer: what the naive predictor answers, in words.
         importance: by falling loss of `primary_metric`.
         comparisons: with the champion, with a baseline, if there were any.
@@ -70,6 +74,7 @@ class CardFacts:
 
     source: str
     rows: int
+    labelled: int = 0
     naive_answer: str = ""
     slices: Sequence[SliceOfMetrics] = ()
     importance: Sequence[LossOfFeature] = ()
@@ -85,6 +90,7 @@ def render_card(manifest: Manifest, facts: CardFacts) -> str:
         _heading(manifest),
         _use(manifest, facts),
         _data(manifest, facts),
+        window_section(manifest),
         _metrics(manifest, facts),
         _comparisons(facts),
         _slices(facts),
@@ -102,19 +108,19 @@ def _heading(manifest: Manifest) -> Iterator[str]:
     yield f"# {manifest.ref}"
     yield ""
     what = {"binary": "one of two classes", "multiclass": "one of several classes", "regression": "a number"}
-    named = f" `{_code(manifest.target)}`," if manifest.target else ""
+    named = f" `{code(manifest.target)}`," if manifest.target else ""
     yield f"Predicts{named} {what[str(manifest.task)]}, from {len(manifest.inputs)} inputs."
     if manifest.training is None:
         yield "It was adopted: made elsewhere, and sealed here as it is. What is not known is left out below."
     if manifest.output.classes:
-        classes = ", ".join(f"`{_code(name)}`" for name in manifest.output.classes[:20])
+        classes = ", ".join(f"`{code(name)}`" for name in manifest.output.classes[:20])
         more = f" and {len(manifest.output.classes) - 20} more" if len(manifest.output.classes) > 20 else ""
         yield f"Its classes are {classes}{more}."
     if manifest.output.positive is not None:
-        positive = _code(manifest.output.positive)
+        positive = code(manifest.output.positive)
         yield f"It answers `{positive}` from a probability of {manifest.output.threshold:g} on."
     how = "as a compiled ONNX graph" if manifest.runtime.kind is RuntimeKind.ONNX else "natively"
-    yield f"Sealed {manifest.created_at:%Y-%m-%d %H:%M} UTC; it runs {how} ({_text(manifest.runtime.reason)})."
+    yield f"Sealed {manifest.created_at:%Y-%m-%d %H:%M} UTC; it runs {how} ({text(manifest.runtime.reason)})."
     yield ""
 
 
@@ -122,10 +128,10 @@ def _use(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
     yield "## Intended use"
     yield ""
     yield (
-        _text(facts.intended_use)
+        text(facts.intended_use)
         if facts.intended_use
         else (
-            f"Predicting {f'`{_code(manifest.target)}`' if manifest.target else 'the same'} for rows like those "
+            f"Predicting {f'`{code(manifest.target)}`' if manifest.target else 'the same'} for rows like those "
             "that it learnt from: same source, same meaning of every column."
         )
     )
@@ -137,29 +143,39 @@ def _data(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
     yield ""
     training = manifest.training
     if training is None:
-        yield f"- it is {_text(facts.source)}"
+        yield f"- it is {text(facts.source)}"
         yield f"- what it learnt from is not known; it was asked about {facts.rows:,} sample rows"
     else:
-        yield f"- source: {_text(facts.source)}, {facts.rows:,} rows"
+        yield f"- source: {text(facts.source)}, {facts.rows:,} rows"
+        if facts.labelled:
+            yield f"- of these {facts.labelled:,} are answers from production whose truth came in"
         yield f"- snapshot: {', '.join(f'`{name}`' for name in manifest.snapshots)}"
         yield f"- learnt from {training.rows_trained:,} rows"
         yield f"- judged on {training.rows_holdout:,} rows that it never saw"
         yield f"- the holdout: {_split(training.split)}"
     if manifest.key:
-        yield f"- key of a row: `{_code(manifest.key)}`"
+        yield f"- key of a row: `{code(manifest.key)}`"
     if manifest.time:
-        yield f"- time of a row: `{_code(manifest.time)}`"
+        yield f"- time of a row: `{code(manifest.time)}`"
     yield ""
 
 
 def _split(split: Mapping[str, object]) -> str:
-    details = ", ".join(f"{name} {value}" for name, value in split.items() if name != "kind" and value is not None)
+    said = {name: value for name, value in split.items() if name != "kind" and value is not None}
+    if "since" in said:  # then its moments are moments
+        said |= {name: f"{_moment(int(str(said[name]))):%Y-%m-%d %H:%M:%S} UTC" for name in ("cut", "since")}
+    details = ", ".join(f"{name} {value}" for name, value in said.items())
     kinds = {
         "time": "the newest rows",
         "hash": "rows that a hash of their key or content picks, the same for ever",
+        "answered": "the newest answers from production",
     }
     kind = str(split.get("kind"))
-    return kinds.get(kind, kind) + (f" ({_text(details)})" if details else "")
+    return kinds.get(kind, kind) + (f" ({text(details)})" if details else "")
+
+
+def _moment(microseconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
 
 
 def _metrics(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
@@ -172,7 +188,7 @@ def _metrics(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
     rows = "the holdout" if manifest.training is not None else "the sample rows, from which it may have learnt"
     yield f"On {rows}, with 95 % intervals."
     if facts.naive_answer:
-        yield f"The naive predictor answers {_text(facts.naive_answer)} whatever the row."
+        yield f"The naive predictor answers {text(facts.naive_answer)} whatever the row."
     yield ""
     yield "| metric | better is | this model | interval | naive |"
     yield "| --- | --- | ---: | ---: | ---: |"
@@ -180,15 +196,15 @@ def _metrics(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
         naive = manifest.naive.get(name)
         direction = "higher" if name in METRICS and METRICS[name].greater_is_better else "lower"
         yield (
-            f"| {name} | {direction} | {_number(estimate.value)} | {_interval(estimate)} "
-            f"| {_number(naive) if naive is not None else '–'} |"
+            f"| {name} | {direction} | {number(estimate.value)} | {interval(estimate)} "
+            f"| {number(naive) if naive is not None else '–'} |"
         )
     yield ""
 
 
 def _comparisons(facts: CardFacts) -> Iterator[str]:
     for other in facts.comparisons:
-        yield f"## Compared with {_text(other.name)}"
+        yield f"## Compared with {text(other.name)}"
         yield ""
         yield f"On the same {other.rows:,} holdout rows, which neither has learnt from; a gain over 0 is better."
         yield ""
@@ -197,17 +213,17 @@ def _comparisons(facts: CardFacts) -> Iterator[str]:
         for name, gain in other.gains.items():
             theirs = other.metrics.get(name)
             cells = (
-                _number(_own_value(name, theirs, gain)),
-                _number(None if theirs is None else theirs.value),
-                _number(gain.value),
-                _interval(gain),
+                number(_own_value(name, theirs, gain)),
+                number(None if theirs is None else theirs.value),
+                number(gain.value),
+                interval(gain),
                 _in_words(gain),
             )
             yield f"| {name} | {' | '.join(cells)} |"
         yield ""
         if facts.primary_metric in other.gains:
             yield (
-                f"By `{_code(facts.primary_metric)}`, which it was tuned by: "
+                f"By `{code(facts.primary_metric)}`, which it was tuned by: "
                 f"{_in_words(other.gains[facts.primary_metric])}."
             )
             yield ""
@@ -234,14 +250,14 @@ def _slices(facts: CardFacts) -> Iterator[str]:
         by_columns.setdefault(tuple(one.slice), []).append(one)
     for columns, slices in by_columns.items():
         names = list(dict.fromkeys(name for one in slices for name in one.metrics))
-        yield f"## By {' × '.join(_text(column) for column in columns)}"
+        yield f"## By {' × '.join(text(column) for column in columns)}"
         yield ""
-        yield f"| {' | '.join((*(_text(column) for column in columns), 'rows', *names))} |"
+        yield f"| {' | '.join((*(text(column) for column in columns), 'rows', *names))} |"
         yield f"| {' | '.join((*('---' for _ in columns), '---:', *('---:' for _ in names)))} |"
         for one in slices:
-            cells = [_text(value) for value in one.slice.values()]
+            cells = [text(value) for value in one.slice.values()]
             cells.append(f"{one.rows:,}")
-            cells += [_with_interval(one.metrics.get(name)) for name in names]
+            cells += [with_interval(one.metrics.get(name)) for name in names]
             yield f"| {' | '.join(cells)} |"
         yield ""
 
@@ -259,7 +275,7 @@ def _importance(facts: CardFacts) -> Iterator[str]:
     yield "| feature | loss | spread |"
     yield "| --- | ---: | ---: |"
     for one in facts.importance[:_FEATURES_SHOWN]:
-        yield f"| {_text(one.feature)} | {_number(one.loss)} | ± {_number(one.spread)} |"
+        yield f"| {text(one.feature)} | {number(one.loss)} | ± {number(one.spread)} |"
     if len(facts.importance) > _FEATURES_SHOWN:
         yield f"| and {len(facts.importance) - _FEATURES_SHOWN} more | | |"
     yield ""
@@ -273,7 +289,7 @@ def _gates(manifest: Manifest) -> Iterator[str]:
     yield "| gate | verdict | why |"
     yield "| --- | --- | --- |"
     for verdict in manifest.verdicts:
-        yield f"| {_text(verdict.gate)} | {verdict.outcome} | {_text(verdict.reason)} |"
+        yield f"| {text(verdict.gate)} | {verdict.outcome} | {text(verdict.reason)} |"
     yield ""
 
 
@@ -289,11 +305,11 @@ def _limits(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
     yield "- A value outside the ranges and categories below is answered, but from no experience."
     required = [field.name for field in manifest.inputs if field.required]
     if required:
-        named = ", ".join(f"`{_code(name)}`" for name in required[:20])
+        named = ", ".join(f"`{code(name)}`" for name in required[:20])
         more = f" and {len(required) - 20} more" if len(required) > 20 else ""
         yield f"- Never missing in {_seen_in(manifest)}, so never optional in a request: {named}{more}."
-    for text in (*facts.extra_limits, *manifest.warnings):
-        yield f"- {_text(text)}"
+    for said in (*facts.extra_limits, *manifest.warnings):
+        yield f"- {text(said)}"
     yield ""
 
 
@@ -303,7 +319,7 @@ def _inputs(manifest: Manifest) -> Iterator[str]:
     yield f"| field | kind | may be missing | seen in {_seen_in(manifest)} |"
     yield "| --- | --- | --- | --- |"
     for one in manifest.inputs:
-        yield f"| {_text(one.name)} | {one.kind} | {'no' if one.required else 'yes'} | {_seen(one)} |"
+        yield f"| {text(one.name)} | {one.kind} | {'no' if one.required else 'yes'} | {_seen(one)} |"
     yield ""
 
 
@@ -313,7 +329,7 @@ def _seen_in(manifest: Manifest) -> str:
 
 def _seen(one: InputField) -> str:
     if one.categories is not None:
-        shown = ", ".join(_text(name) for name in one.categories[:8])
+        shown = ", ".join(text(name) for name in one.categories[:8])
         return shown + (f" and {len(one.categories) - 8} more" if len(one.categories) > 8 else "")
     if one.minimum is None or one.maximum is None or one.kind.value == "time":
         return "–"
@@ -329,10 +345,13 @@ def _lineage(manifest: Manifest) -> Iterator[str]:
     yield f"- champion at sealing: {f'`{manifest.parent}`' if manifest.parent else 'none'}"
     training = manifest.training
     if training is not None:
-        yield f"- candidate: `{_code(training.candidate)}`, the best of {training.trials:,} trials"
+        found = f"the best of {training.trials:,} trials"
+        if training.parameters_of is not None:
+            found = f"with the parameters of `{training.parameters_of}`"
+        yield f"- candidate: `{code(training.candidate)}`, {found}"
         for name, value in training.params.items():
-            yield f"  - `{_code(name)}`: `{_code(str(value))}`"
-        yield f"- machine: {_text(', '.join(training.machine.values()))}; {training.threads} threads"
+            yield f"  - `{code(name)}`: `{code(str(value))}`"
+        yield f"- machine: {text(', '.join(training.machine.values()))}; {training.threads} threads"
     yield f"- mainspring {manifest.mainspring_version}"
     yield ""
 
@@ -352,31 +371,3 @@ def _reproduction(manifest: Manifest) -> Iterator[str]:
             "answer: the same bits on the same type of machine with the packages of `requirements.lock`."
         )
     yield ""
-
-
-def _with_interval(estimate: Estimate | None) -> str:
-    if estimate is None or estimate.value is None:
-        return "–"
-    return f"{_number(estimate.value)} ({_interval(estimate)})"
-
-
-def _interval(estimate: Estimate) -> str:
-    if estimate.low is None or estimate.high is None:
-        return "–"
-    return f"{_number(estimate.low)} to {_number(estimate.high)}"
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
-
-
-def _text(text: str) -> str:
-    """Words of the user's data must not break a table or become a link, an image or HTML."""
-    flat = " ".join(text.split())
-    return "".join(f"\\{character}" if character in "\\|`*_[]<>!#" else character for character in flat)
-
-
-def _code(text: str) -> str:
-    return " ".join(text.replace("`", "'").replace("|", "¦").split())

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mainspring.data.columns import columns_of, values_of
 from mainspring.domain.release import InputField, OutputSpec, RuntimeKind, RuntimeSpec
 from mainspring.errors import NotCompilable
 from mainspring.release.golden_requests import Answers, Golden, golden_requests
@@ -82,8 +83,9 @@ def decide(
     golden = golden_requests(answers, holdout, fields, thresholds)
     if compiled is not None:
         names = [one.name for one in fields]
-        asked = from_wire(golden.rows, fields).cast({n: holdout.schema[n] for n in names}, strict=False)
-        rows = pl.concat([holdout.select(names), asked.select(names)])
+        sent = from_wire(golden.rows, fields)
+        asked = pl.DataFrame({n: values_of(sent, n).cast(holdout.schema[n], strict=False) for n in names})
+        rows = pl.concat([columns_of(rows, names) for rows in (holdout, asked)])
         parity = compare(answers, compiled, rows, tolerance=tolerance)
         reason = parity.reason
         if parity.holds:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from mainspring.data.columns import values_of
 from mainspring.domain.release import InputField
 from mainspring.domain.schema import Kind
 from mainspring.errors import DataError
@@ -63,7 +64,7 @@ def _named(frame: pl.DataFrame, name: str) -> pl.Series:
             cure=f"give the column; there are: {', '.join(frame.columns)}",
             where={"column": name},
         )
-    return frame.get_column(name)
+    return values_of(frame, name)
 
 
 def _numbers(values: pl.Series, field: InputField) -> npt.NDArray[np.float64]:

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mainspring.data.columns import values_of
 from mainspring.data.estimator_frame import estimator_frame_of_columns
 from mainspring.domain.release import InputField
 from mainspring.domain.schema import Kind
@@ -94,7 +95,7 @@ def _edge_rows(
 ) -> Iterator[WireRow]:
     number = 0
     for field in fields:
-        for value in _edge_values(field, real.get_column(field.name), thresholds.get(field.name)):
+        for value in _edge_values(field, values_of(real, field.name), thresholds.get(field.name)):
             yield {**base[number % len(base)], field.name: value}
             number += 1
     optional = [field.name for field in fields if not field.required]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from mainspring.data.columns import HARMLESS, values_of
 from mainspring.domain.release import InputField
 from mainspring.domain.schema import Column, Kind
 
@@ -27,7 +28,7 @@ def input_fields(columns: Sequence[Column], seen: pl.DataFrame) -> tuple[InputFi
         >>> fields[0].required, fields[0].minimum, fields[0].maximum
         (True, 17.0, 31.0)
     """
-    return tuple(_field(column, seen.get_column(column.name)) for column in columns)
+    return tuple(_field(column, values_of(seen, column.name)) for column in columns)
 
 
 def _field(column: Column, values: pl.Series) -> InputField:
@@ -62,5 +63,5 @@ def _range(kind: Kind, values: pl.Series) -> tuple[float | None, float | None]:
 
 
 def _categories(values: pl.Series) -> tuple[str, ...]:
-    counts = values.alias("value").drop_nulls().cast(pl.String).value_counts(sort=True)
-    return tuple(sorted(counts.get_column("value").head(_CATEGORIES_SHOWN).to_list()))
+    counts = values.drop_nulls().cast(pl.String).value_counts(sort=True)
+    return tuple(sorted(counts.get_column(HARMLESS).head(_CATEGORIES_SHOWN).to_list()))

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from mainspring.data.columns import columns_of, values_of
 from mainspring.domain.release import InputField
 from mainspring.domain.schema import Kind
 from mainspring.release.compile.compiler import Compiled
@@ -61,7 +62,7 @@ class Rows:
 def every_kind_of_row(compiled: Compiled, rows: pl.DataFrame, minimum: int, seed: int) -> Iterator[Rows]:
     """The given rows and all that are made of them, each kind by itself."""
     fields = compiled.fields
-    rows = rows.select(field.name for field in fields)
+    rows = columns_of(rows, [field.name for field in fields])
     random = np.random.default_rng(seed)
     yield Rows("as given", rows)
     mixed = _mixed(rows, max(minimum - rows.height, minimum // 5), random)
@@ -81,10 +82,10 @@ def every_kind_of_row(compiled: Compiled, rows: pl.DataFrame, minimum: int, seed
 def _mixed(rows: pl.DataFrame, count: int, random: np.random.Generator) -> pl.DataFrame:
     """Rows of which each value comes from one of the given rows, a fifth of them from another one."""
     base = random.integers(0, rows.height, count)
-    columns = []
-    for column in rows.get_columns():
+    columns = {}
+    for name in rows.columns:
         other = random.integers(0, rows.height, count)
-        columns.append(column.gather(np.where(random.random(count) < 0.2, other, base)))
+        columns[name] = values_of(rows, name).gather(np.where(random.random(count) < 0.2, other, base))
     return pl.DataFrame(columns)
 
 

@@ -102,6 +102,7 @@ def _contents(order: SealOrder) -> tuple[dict[str, bytes], Manifest]:
     """The files but manifest and signature, and the manifest that names them."""
     import polars as pl
 
+    from mainspring.data.columns import columns_of
     from mainspring.data.estimator_frame import estimator_frame
     from mainspring.release.compilation import ONNX, decide_runtime
     from mainspring.release.estimator_file import write_estimator
@@ -113,7 +114,7 @@ def _contents(order: SealOrder) -> tuple[dict[str, bytes], Manifest]:
     from mainspring.release.runtimes.onnx import OnnxRuntime
 
     names = [column.name for column in order.columns]
-    seen = pl.concat([order.training_rows.select(names), order.holdout_rows.select(names)])
+    seen = pl.concat([columns_of(rows, names) for rows in (order.training_rows, order.holdout_rows)])
     fields = input_fields(order.columns, seen)
     output = OutputSpec(order.task, order.classes, order.positive, order.threshold)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from mainspring.data.columns import values_of
 from mainspring.domain.release import InputField
 from mainspring.domain.schema import Kind
 from mainspring.release.encoding import Encoder
@@ -28,7 +29,8 @@ def to_wire(rows: pl.DataFrame, fields: Sequence[InputField]) -> list[dict[str, 
         >>> to_wire(rows, [InputField("at", Kind.TIME)])
         [{'at': '2026-01-31T09:00:00.000000+00:00'}, {'at': None}]
     """
-    return rows.select(_plain(rows.get_column(field.name), field.kind) for field in fields).to_dicts()
+    columns = {field.name: _plain(values_of(rows, field.name), field.kind) for field in fields}
+    return pl.DataFrame(columns).to_dicts()
 
 
 def from_wire(rows: Sequence[Mapping[str, Any]], fields: Sequence[InputField]) -> pl.DataFrame:
@@ -45,7 +47,7 @@ def from_wire(rows: Sequence[Mapping[str, Any]], fields: Sequence[InputField]) -
         [31, None]
     """
     columns = Encoder(fields).rows_to_columns(rows)
-    return pl.DataFrame([_typed(field, columns[field.name]) for field in fields])
+    return pl.DataFrame({field.name: _typed(field.kind, columns[field.name]) for field in fields})
 
 
 def _plain(series: pl.Series, kind: Kind) -> pl.Series:
@@ -54,13 +56,13 @@ def _plain(series: pl.Series, kind: Kind) -> pl.Series:
     return series.cast(_TYPES.get(kind, pl.String()))
 
 
-def _typed(field: InputField, values: Sequence[Any]) -> pl.Series:
-    if field.kind not in _TYPES:
-        return pl.Series(field.name, values, dtype=pl.String)
-    numbers = pl.Series(field.name, values, dtype=pl.Float64).fill_nan(None)
-    if field.kind is Kind.TIME:
+def _typed(kind: Kind, values: Sequence[Any]) -> pl.Series:
+    if kind not in _TYPES:
+        return pl.Series(values, dtype=pl.String)
+    numbers = pl.Series(values, dtype=pl.Float64).fill_nan(None)
+    if kind is Kind.TIME:
         return (numbers * 1e6).round().cast(pl.Int64).cast(_TYPES[Kind.TIME])
-    if field.kind is Kind.BOOLEAN:
+    if kind is Kind.BOOLEAN:
         return numbers == 1.0
     # The greatest doubles below 2⁶³ fit, 2⁶³ itself (what 2⁶³ - 1 rounds to) would not.
-    return numbers.clip(upper_bound=float(2**63 - 1024)).cast(pl.Int64) if field.kind is Kind.INTEGER else numbers
+    return numbers.clip(upper_bound=float(2**63 - 1024)).cast(pl.Int64) if kind is Kind.INTEGER else numbers

@@ -25,14 +25,15 @@ _ANSWERS = logging.getLogger("mainspring.answers")
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 
-def log_to(stream: TextIO, *, as_json: bool, worker: int | str | None = None) -> None:
+def log_to(stream: TextIO, *, as_json: bool, worker: int | str | None = None, who: str = "gateway") -> None:
     """Let everything that is logged in this process go to the stream.
 
     Args:
         worker: the worker's slot; `None` for the parent.
+        who: logs, as people read it.
     """
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonLines(worker) if as_json else TextLines(worker))
+    handler.setFormatter(JsonLines(worker) if as_json else TextLines(worker, who))
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
 
@@ -77,9 +78,9 @@ class JsonLines(logging.Formatter):
 class TextLines(logging.Formatter):
     """For people; nothing that a request holds can begin a line or command the terminal."""
 
-    def __init__(self, worker: int | str | None) -> None:
+    def __init__(self, worker: int | str | None, who: str = "gateway") -> None:
         super().__init__()
-        self._who = "gateway" if worker is None else f"gateway worker {worker}"
+        self._who = who if worker is None else f"{who} worker {worker}"
 
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC).isoformat(sep=" ", timespec="milliseconds")

@@ -142,6 +142,17 @@ class DeltaLogs:
             return 0
         return int(self._open(table).transaction_version(application) or 0)
 
+    def offsets(self, table: str, applications: Sequence[str]) -> Mapping[str, int]:
+        """See `Tables.offsets`."""
+        if not self.exists(table):
+            return dict.fromkeys(applications, 0)
+        delta = self._open(table)
+        return {name: int(delta.transaction_version(name) or 0) for name in applications}
+
+    def has_grown(self, table: str, since: int) -> bool:
+        """See `Tables.has_grown`. Each version has a file of its own in the log: one look at the disk."""
+        return (self._folder(table) / "_delta_log" / f"{since + 1:020d}.json").exists()
+
     def columns(self, table: str) -> Mapping[str, str]:
         """See `Tables.columns`."""
         fields = self._open(table).schema().fields
@@ -313,7 +324,7 @@ class DeltaLogs:
 def _files(delta: DeltaTable) -> list[tuple[str, str, int]]:
     """Path, partition and bytes of each data file of a version."""
     (partition,) = delta.metadata().partition_columns
-    actions = pa.table(delta.get_add_actions(flatten=True))
+    actions = pa.RecordBatchReader.from_stream(delta.get_add_actions(flatten=True)).read_all()
     return [
         (path, str(value), size)
         for path, value, size in zip(
@@ -327,9 +338,8 @@ def _files(delta: DeltaTable) -> list[tuple[str, str, int]]:
 
 def _by_partition(rows: pa.Table, partition: str) -> Iterator[tuple[str, pa.Table]]:
     column = rows.column(partition)
-    for value in pc.unique(column).to_pylist():
-        part = rows.filter(pc.equal(column, pa.scalar(value, column.type)))
-        yield str(value), part.drop_columns([partition])
+    for value in pc.unique(column):  # as Arrow's: to make one imports pandas where it is installed
+        yield str(value.as_py()), rows.filter(pc.equal(column, value)).drop_columns([partition])
 
 
 def _rows(paths: Sequence[Path], schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -1,4 +1,4 @@
-"""The records database: numbers, routes, runs, snapshots, keys, leases, alerts."""
+"""The records database: numbers, routes, runs, snapshots, keys, leases, alerts, rollouts, the history."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,8 +16,11 @@ from mainspring.domain.snapshot import Snapshot
 from mainspring.errors import StoreError, UnknownRelease, UnknownSnapshot
 from mainspring.stores.records_alerts import SqlAlerts
 from mainspring.stores.records_engine import Engine
+from mainspring.stores.records_history import SqlHistory, append
 from mainspring.stores.records_keys import SqlKeys
 from mainspring.stores.records_leases import SqlLease, now
+from mainspring.stores.records_loop import SqlLoop
+from mainspring.stores.records_migrations import upgrade
 from mainspring.stores.records_outbox import SqlOutbox
 from mainspring.stores.records_rows import (
     moment,
@@ -27,17 +30,15 @@ from mainspring.stores.records_rows import (
     run_row,
     snapshot_of,
     snapshot_row,
-    time_of,
 )
+from mainspring.stores.records_runs import tell_run
 from mainspring.stores.records_schema import (
     aliases,
-    audit,
     generation,
     numbers,
     releases,
     runs,
     snapshots,
-    upgrade,
     workers,
 )
 from mainspring.stores.records_traffic import all_traffic, check_traffic, traffic_of, write_traffic
@@ -45,7 +46,7 @@ from mainspring.stores.records_traffic import all_traffic, check_traffic, traffi
 _SHORTEST_PREFIX = 6
 
 
-class SqlRecords(SqlKeys, SqlAlerts, SqlOutbox):
+class SqlRecords(SqlKeys, SqlAlerts, SqlOutbox, SqlHistory, SqlLoop):
     """`ports.Records` on SQLite or PostgreSQL.
 
     Args:
@@ -83,13 +84,17 @@ class SqlRecords(SqlKeys, SqlAlerts, SqlOutbox):
             if row is not None:
                 return run_of(row)
             connection.execute(runs.insert().values(**run_row(run)))
+            tell_run(connection, self._clock.now(), run)
             return run
 
     def update_run(self, run: Run) -> None:
         with self._engine.writing() as connection:
-            changed = connection.execute(runs.update().where(runs.c.id == run.id).values(**run_row(run)))
-            if not changed.rowcount:
+            before = connection.execute(sa.select(runs.c.state).where(runs.c.id == run.id)).scalar_one_or_none()
+            if before is None:
                 raise StoreError(f"there is no run {run.id}", cure="begin it first", where={"run": run.id})
+            connection.execute(runs.update().where(runs.c.id == run.id).values(**run_row(run)))
+            if before != run.state:
+                tell_run(connection, self._clock.now(), run)
 
     def run(self, run_id: str) -> Run | None:
         with self._engine.reading() as connection:
@@ -216,21 +221,16 @@ class SqlRecords(SqlKeys, SqlAlerts, SqlOutbox):
                 return _generation(connection)
             connection.execute(generation.update().values(value=generation.c.value + 1))
             present = _generation(connection)
-            told = {
-                "at": moment(self._clock.now()),
-                "model": model,
-                "actor": actor,
-                "reason": reason,
-                "generation": present,
-            }
+            told: dict[str, Any] = {"at": self._clock.now(), "model": model, "actor": actor, "reason": reason}
             for name, after in changes.items():
                 _point(connection, model, name, after)
-                connection.execute(audit.insert().values(**told, alias=name, before=before.get(name), after=after))
+                detail = {"before": before.get(name), "after": after, "generation": present}
+                append(connection, kind=name, detail=detail, **told)
             if str(Alias.CHAMPION) in changes:
                 rules = traffic_of(connection, model)
                 left = Traffic() if number is None else rules.under(number)
                 if left != rules:
-                    write_traffic(connection, told, rules, left)
+                    write_traffic(connection, told, present, rules, left)
             return present
 
     def set_traffic(self, model: str, traffic: Traffic, *, actor: str, reason: str) -> int:
@@ -245,14 +245,8 @@ class SqlRecords(SqlKeys, SqlAlerts, SqlOutbox):
                     raise _unknown(model, number)
             connection.execute(generation.update().values(value=generation.c.value + 1))
             present = _generation(connection)
-            told = {
-                "at": moment(self._clock.now()),
-                "model": model,
-                "actor": actor,
-                "reason": reason,
-                "generation": present,
-            }
-            write_traffic(connection, told, before, traffic)
+            told = {"at": self._clock.now(), "model": model, "actor": actor, "reason": reason}
+            write_traffic(connection, told, present, before, traffic)
             return present
 
     def routes(self) -> Routes:
@@ -282,26 +276,6 @@ class SqlRecords(SqlKeys, SqlAlerts, SqlOutbox):
                     for model in routed
                 ),
             )
-
-    def audit(self, model: str | None = None, limit: int = 100) -> Sequence[Mapping[str, Any]]:
-        query = sa.select(audit).order_by(audit.c.id.desc()).limit(limit)
-        if model is not None:
-            query = query.where(audit.c.model == model)
-        with self._engine.reading() as connection:
-            return [
-                {
-                    "at": time_of(row.at),
-                    "model": row.model,
-                    "alias": row.alias,
-                    "before": row.before,
-                    "after": row.after,
-                    "actor": row.actor,
-                    "reason": row.reason,
-                    "generation": row.generation,
-                    "detail": None if row.detail is None else msgspec.json.decode(row.detail),
-                }
-                for row in connection.execute(query)
-            ]
 
     # Gateway workers
 

@@ -8,10 +8,13 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from mainspring.clock import Clock
 from mainspring.domain.alert import Alert, AlertState, Silence
+from mainspring.domain.history import EntryKind
 from mainspring.domain.notification import Notification, NotificationState
 from mainspring.errors import UsageError, WorkspaceBusy
 from mainspring.stores.records_engine import Engine
+from mainspring.stores.records_history import append
 from mainspring.stores.records_outbox import as_json, notification_row
 from mainspring.stores.records_rows import moment, time_of
 from mainspring.stores.records_schema import alert_looks, alerts, monitor_states, notifications, silences
@@ -24,6 +27,7 @@ class SqlAlerts:
     """The part of `ports.Records` that concerns alerts; mixed into `SqlRecords`."""
 
     _engine: Engine
+    _clock: Clock
 
     def alerts(
         self, model: str | None = None, *, states: Collection[AlertState] = tuple(AlertState), limit: int = 100
@@ -86,8 +90,9 @@ class SqlAlerts:
             known = sa.select(silences.c.id).where(silences.c.id == silence.id)
             if connection.execute(known).first() is None:
                 connection.execute(silences.insert().values(**_silence_row(silence)))
+                _tell(connection, self._clock, silence, silence.by, f"silenced: {silence.reason}")
 
-    def end_silence(self, silence_id: str, at: datetime) -> Silence:
+    def end_silence(self, silence_id: str, at: datetime, *, actor: str) -> Silence:
         with self._engine.writing() as connection:
             query = sa.select(silences).where(silences.c.id == silence_id)
             row = connection.execute(query).one_or_none()
@@ -102,7 +107,9 @@ class SqlAlerts:
                 return silence
             ended = silences.update().where(silences.c.id == silence_id).values(until=moment(at))
             connection.execute(ended)
-            return replace(silence, until=at)
+            shortened = replace(silence, until=at)
+            _tell(connection, self._clock, shortened, actor, "ended before its time")
+            return shortened
 
     def silences(self, live_at: datetime | None = None) -> Sequence[Silence]:
         query = sa.select(silences).order_by(silences.c.created_at.desc(), silences.c.id.desc())
@@ -172,6 +179,11 @@ def _put_notifications(connection: sa.Connection, new: Sequence[Notification]) -
     for one in new:
         if one.id not in known:
             connection.execute(notifications.insert().values(**notification_row(one)))
+
+
+def _tell(connection: sa.Connection, clock: Clock, silence: Silence, actor: str, what: str) -> None:
+    detail = {"silence": silence.id, "monitor": silence.monitor, "until": silence.until}
+    append(connection, clock.now(), silence.model, EntryKind.SILENCE, actor=actor, reason=what, detail=detail)
 
 
 def _alert(body: str) -> Alert:

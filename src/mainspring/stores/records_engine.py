@@ -1,6 +1,6 @@
 """Connections to the records database: SQLite or PostgreSQL behind the same two kinds of transaction."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,9 @@ from mainspring.errors import DiskFull, MainspringError, SettingsError, StoreErr
 _WRITES = "mainspring_writes"
 _BUSY_SECONDS = 30
 _WRITER_LOCK = 0x6D61696E  # the number of our advisory lock in PostgreSQL: "main" in ASCII
+
+Fence = Callable[[sa.Connection], None]
+"""What raises, inside a transaction, where nothing may be written."""
 
 
 class Engine:
@@ -53,6 +56,7 @@ class Engine:
         if not self.is_postgres:
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
             sa.event.listen(self._engine, "begin", _begin_sqlite)
+        self._fences: list[Fence] = []
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -61,19 +65,38 @@ class Engine:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """One transaction that may write; no other writer is at work meanwhile."""
+    def writing(self, *, fenced: bool = True) -> Iterator[sa.Connection]:
+        """One transaction that may write; no other writer is at work meanwhile.
+
+        Args:
+            fenced: whether the fences that stand may refuse it.
+        """
         with self._named_errors(), self._engine.connect() as connection:
             if self.is_postgres:
                 # Read committed, so that what the writer before us committed is seen once the lock is ours.
                 connection = connection.execution_options(isolation_level="READ COMMITTED")
                 with connection.begin():
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITER_LOCK)))
+                    self._pass_fences(connection, fenced)
                     yield connection
             else:
                 connection = connection.execution_options(**{_WRITES: True})
                 with connection.begin():
+                    self._pass_fences(connection, fenced)
                     yield connection
+
+    @contextmanager
+    def fenced(self, fence: Fence) -> Iterator[None]:
+        """While it is open, each writing transaction of every thread asks the fence first."""
+        self._fences.append(fence)
+        try:
+            yield
+        finally:
+            self._fences.remove(fence)
+
+    def _pass_fences(self, connection: sa.Connection, fenced: bool) -> None:
+        for fence in [*self._fences] if fenced else ():
+            fence(connection)
 
     def close(self) -> None:
         self._engine.dispose()

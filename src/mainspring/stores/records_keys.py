@@ -8,10 +8,12 @@ import sqlalchemy as sa
 
 from mainspring.clock import Clock
 from mainspring.domain.access import ApiKey, Role
+from mainspring.domain.history import EntryKind
 from mainspring.errors import StoreError, UsageError
 from mainspring.stores.records_engine import Engine
+from mainspring.stores.records_history import append
 from mainspring.stores.records_rows import moment, time_of
-from mainspring.stores.records_schema import api_keys, audit, generation
+from mainspring.stores.records_schema import api_keys, generation
 
 
 class SqlKeys:
@@ -48,7 +50,7 @@ class SqlKeys:
                 )
             )
             until = "" if key.expires_at is None else f" until {key.expires_at:%Y-%m-%d %H:%M} UTC"
-            self._told(connection, key, actor, f"created for {', '.join(key.roles)}{until}")
+            _tell(connection, self._clock, key, actor, f"created for {', '.join(key.roles)}{until}")
 
     def revoke_key(self, name: str, *, actor: str, reason: str) -> ApiKey:
         with self._engine.writing() as connection:
@@ -63,7 +65,7 @@ class SqlKeys:
                 return key
             now = moment(self._clock.now())
             connection.execute(api_keys.update().where(api_keys.c.id == key.id).values(revoked_at=now))
-            self._told(connection, key, actor, f"revoked: {reason}")
+            _tell(connection, self._clock, key, actor, f"revoked: {reason}")
             return replace(key, revoked_at=time_of(now))
 
     def api_keys(self) -> Sequence[ApiKey]:
@@ -71,19 +73,12 @@ class SqlKeys:
         with self._engine.reading() as connection:
             return [_key(row) for row in connection.execute(query)]
 
-    def _told(self, connection: sa.Connection, key: ApiKey, actor: str, what: str) -> None:
-        connection.execute(
-            audit.insert().values(
-                at=moment(self._clock.now()),
-                model="",  # of no model
-                alias=f"key {key.name}",
-                before=None,
-                after=None,
-                actor=actor,
-                reason=what,
-                generation=sa.select(generation.c.value).scalar_subquery(),
-            )
-        )
+
+def _tell(connection: sa.Connection, clock: Clock, key: ApiKey, actor: str, what: str) -> None:
+    present = connection.execute(sa.select(generation.c.value)).scalar_one()
+    detail = {"key": key.name, "id": key.id, "generation": present}
+    of_no_model = ""
+    append(connection, clock.now(), of_no_model, EntryKind.KEY, actor=actor, reason=what, detail=detail)
 
 
 def _key(row: sa.Row[tuple[object, ...]]) -> ApiKey:

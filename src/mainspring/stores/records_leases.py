@@ -18,13 +18,13 @@ class SqlLease:
     def __init__(self, engine: Engine, clock: Clock, name: str, owner: str, ttl: float) -> None:
         self._engine = engine
         self._clock = clock
-        self._name = name
+        self.name = name
         self._ttl = ttl
         with engine.writing() as connection:
             self.token = _take(connection, name, owner, now(connection, clock), ttl)
 
     def renew(self) -> None:
-        with self._engine.writing() as connection:
+        with self._engine.writing(fenced=False) as connection:
             moment = now(connection, self._clock)
             renewed = connection.execute(
                 leases.update()
@@ -33,13 +33,13 @@ class SqlLease:
             )
             if not renewed.rowcount:
                 raise WorkspaceBusy(
-                    f"the lease {self._name!r} was lost: it was not renewed within {self._ttl:g} s",
+                    f"the lease {self.name!r} was lost: it was not renewed within {self._ttl:g} s",
                     cure="start again",
-                    where={"lease": self._name},
+                    where={"lease": self.name},
                 )
 
     def release(self) -> None:
-        with self._engine.writing() as connection:
+        with self._engine.writing(fenced=False) as connection:
             connection.execute(leases.update().where(*self._mine()).values(owner=None))
 
     def __enter__(self) -> Self:
@@ -51,7 +51,7 @@ class SqlLease:
         self.release()
 
     def _mine(self) -> tuple[sa.ColumnElement[bool], ...]:
-        return leases.c.name == self._name, leases.c.token == self.token, leases.c.owner.is_not(None)
+        return leases.c.name == self.name, leases.c.token == self.token, leases.c.owner.is_not(None)
 
 
 def now(connection: sa.Connection, clock: Clock) -> int:
@@ -63,6 +63,18 @@ def now(connection: sa.Connection, clock: Clock) -> int:
             ).scalar_one()
         )
     return _microseconds(clock.now().timestamp())
+
+
+def check_held(connection: sa.Connection, name: str, token: int) -> None:
+    """Raises `WorkspaceBusy` unless the lease of this token is the newest of its name, and was not given back."""
+    row = connection.execute(sa.select(leases).where(leases.c.name == name)).one_or_none()
+    if row is None or row.token != token or row.owner is None:
+        holder = f": {row.owner} has it now" if row is not None and row.owner is not None else ""
+        raise WorkspaceBusy(
+            f"the lease {name!r} was lost{holder}; nothing was written",
+            cure="start again",
+            where={"lease": name, "token": token},
+        )
 
 
 def _take(connection: sa.Connection, name: str, owner: str, moment: int, ttl: float) -> int:

@@ -1,12 +1,8 @@
-"""The tables of the records database, and how an older database becomes the present one."""
-
-from collections.abc import Callable, Mapping
+"""The tables of the records database."""
 
 import sqlalchemy as sa
 
-from mainspring.errors import StoreError
-
-VERSION = 3
+VERSION = 4
 
 TABLES = sa.MetaData()
 
@@ -84,19 +80,33 @@ generation = sa.Table(
     sa.CheckConstraint("id = 1"),
 )
 
-audit = sa.Table(
-    "audit",
+history = sa.Table(
+    "history",
     TABLES,
-    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    # Without gaps, and part of the chain: the writer gives it, no sequence of the database.
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
     sa.Column("at", _MOMENT, nullable=False),
-    sa.Column("model", sa.Text, nullable=False, index=True),
-    sa.Column("alias", sa.Text, nullable=False),
-    sa.Column("before", sa.Integer),
-    sa.Column("after", sa.Integer),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
     sa.Column("actor", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("generation", sa.BigInteger, nullable=False),
-    sa.Column("detail", _JSON),  # what no number says: the rules of traffic before and after
+    sa.Column("detail", _JSON, nullable=False),
+    sa.Column("once", sa.Text),
+    sa.Column("previous", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Index("ix_history_at", "at", "id"),
+    sa.Index("ix_history_model", "model", "id"),
+    sa.Index("ix_history_kind", "model", "kind", "id"),
+    sa.Index("ux_history_once", "model", "kind", "once", unique=True),
+)
+
+history_head = sa.Table(
+    "history_head",
+    TABLES,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("entries", sa.BigInteger, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.CheckConstraint("id = 1"),
 )
 
 traffic = sa.Table(
@@ -205,71 +215,22 @@ monitor_states = sa.Table(
     sa.Column("state", _JSON, nullable=False),
 )
 
-# The audit is a history: the database itself refuses to change it.
-_APPEND_ONLY = {
-    "sqlite": (
-        "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit"
-        " BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
-        "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit"
-        " BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
-    ),
-    "postgresql": (
-        "CREATE FUNCTION audit_append_only() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN RAISE EXCEPTION 'the audit is append-only'; END $$",
-        "CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit"
-        " FOR EACH STATEMENT EXECUTE FUNCTION audit_append_only()",
-    ),
-}
+rollouts = sa.Table(
+    "rollouts",
+    TABLES,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("started_at", _MOMENT, nullable=False),
+    sa.Column("ended", sa.Boolean, nullable=False),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Index("ix_rollouts_started_at", "started_at"),
+)
+_GOES_ON = rollouts.c.ended.is_(False)
+sa.Index("ux_rollouts_open", rollouts.c.model, unique=True, sqlite_where=_GOES_ON, postgresql_where=_GOES_ON)
 
-Migration = Callable[[sa.Connection], None]
-
-
-def _to_2(connection: sa.Connection) -> None:
-    """Rules of traffic, keys, and workers that follow the routes model by model."""
-    connection.execute(sa.text("ALTER TABLE audit ADD COLUMN detail TEXT"))
-    connection.execute(sa.text("ALTER TABLE workers ADD COLUMN behind TEXT"))
-    TABLES.create_all(connection)  # those that are not there yet
-
-
-def _to_3(connection: sa.Connection) -> None:
-    """Alerts, silences, the outbox of notifications, and the states of monitors."""
-    TABLES.create_all(connection)
-
-
-# From version n to n + 1, by n. A migration never changes once it has been released.
-MIGRATIONS: Mapping[int, Migration] = {1: _to_2, 2: _to_3}
-
-
-def upgrade(
-    connection: sa.Connection, *, version: int = VERSION, migrations: Mapping[int, Migration] = MIGRATIONS
-) -> None:
-    """Bring the database to `version`, inside the caller's transaction.
-
-    An empty database is created whole; an older one goes through the migrations one by one.
-
-    Raises:
-        StoreError: the database was written by a newer Mainspring.
-    """
-    present = _present_version(connection)
-    if present is None:
-        TABLES.create_all(connection)
-        for statement in _APPEND_ONLY[connection.dialect.name]:
-            connection.execute(sa.text(statement))
-        connection.execute(generation.insert().values(id=1, value=0))
-        connection.execute(schema_version.insert().values(version=version))
-        return
-    if present > version:
-        raise StoreError(
-            f"the records database has schema version {present}, this Mainspring knows {version} at most",
-            cure="upgrade mainspring",
-        )
-    for step in range(present, version):
-        migrations[step](connection)
-    if present < version:
-        connection.execute(schema_version.update().values(version=version))
-
-
-def _present_version(connection: sa.Connection) -> int | None:
-    if not sa.inspect(connection).has_table(schema_version.name):
-        return None
-    return connection.execute(sa.select(schema_version.c.version)).scalar_one_or_none()
+loop_states = sa.Table(
+    "loop_states",
+    TABLES,
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("state", _JSON, nullable=False),
+)

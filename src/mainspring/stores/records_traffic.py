@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from mainspring.domain.history import EntryKind
 from mainspring.domain.routing import Traffic
 from mainspring.errors import UsageError
-from mainspring.stores.records_schema import audit, traffic
+from mainspring.stores.records_history import append
+from mainspring.stores.records_schema import traffic
 
 
 def all_traffic(connection: sa.Connection) -> dict[str, Traffic]:
@@ -41,19 +43,22 @@ def check_traffic(rules: Traffic, model: str, champion: int | None) -> None:
             )
 
 
-def write_traffic(connection: sa.Connection, told: Mapping[str, Any], before: Traffic, after: Traffic) -> None:
-    """Replace the model's rules, and tell the audit.
+def write_traffic(
+    connection: sa.Connection, told: Mapping[str, Any], generation: int, before: Traffic, after: Traffic
+) -> None:
+    """Replace the model's rules, and tell the history.
 
     Args:
-        told: the audit row's columns that do not depend on the rules.
+        told: when, of which model, by whom and why.
+        generation: of the routes, with this change.
     """
     model = told["model"]
     connection.execute(traffic.delete().where(traffic.c.model == model))
     if after:
         rules = msgspec.json.encode(after).decode()
         connection.execute(traffic.insert().values(model=model, rules=rules))
-    detail = msgspec.json.encode({"before": before, "after": after}).decode()
-    connection.execute(audit.insert().values(**told, alias="traffic", detail=detail))
+    detail = {"before": before, "after": after, "generation": generation}
+    append(connection, kind=EntryKind.TRAFFIC, detail=detail, **told)
 
 
 def _read(rules: str) -> Traffic:

@@ -165,8 +165,9 @@ class DeltaTables(DeltaLogs):
         """
         delta = self._open(table, version)
         folder = self._folder(table)
-        names = pa.table(delta.get_add_actions(flatten=True)).column("path").to_pylist()
-        paths = [folder / name for name in sorted(names)]
+        # Not `pa.table`, which imports pandas where it is installed.
+        actions = pa.RecordBatchReader.from_stream(delta.get_add_actions(flatten=True)).read_all()
+        paths = [folder / name for name in sorted(actions.column("path").to_pylist())]
         for path in paths:
             if not path.is_file():
                 raise StoreError(
@@ -196,7 +197,7 @@ class DeltaTables(DeltaLogs):
         partitions = delta.metadata().partition_columns
         if paths and not partitions:
             return pl.scan_parquet(paths, glob=False, hive_partitioning=False)
-        empty = pl.DataFrame(pa.schema(delta.schema().to_arrow()).empty_table())
+        empty = pl.DataFrame(pa.Table.from_batches([], pa.schema(delta.schema().to_arrow())))
         if not paths:
             return empty.lazy()
         # Older files lack the columns that came later; the partition stands in a file's path only.

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mainspring.data.estimator_frame import estimator_frame
+from mainspring.data.labelled_rows import ANSWERED
 from mainspring.data.target import rows_with_target, target_values
 from mainspring.domain.finding import Finding
 from mainspring.domain.model import Model
@@ -40,6 +41,9 @@ class TrainingData:
         split: the rule that made the holdout, see `splitting.Holdout`.
         kinds: the kind of each feature, in order.
         time: int64 [n], microseconds since the epoch, where there is a time column.
+        when: int64 [n], microseconds since the epoch: the time column where it holds times, else when the model
+            was asked about the row; those that were never asked come before all others. `None` where neither is
+            known.
         slices: per column to slice by, the value of each row as text [n].
         findings: what was odd about the rows, e.g. rows without a target, which are left out.
     """
@@ -54,6 +58,7 @@ class TrainingData:
     split: dict[str, Any]
     kinds: tuple[Kind, ...]
     time: NDArray[np.int64] | None = None
+    when: NDArray[np.int64] | None = None
     slices: dict[str, NDArray[Any]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
@@ -64,6 +69,10 @@ class TrainingData:
     @property
     def training_target(self) -> NDArray[Any]:
         return self.y[~self.holdout]
+
+    @property
+    def training_when(self) -> NDArray[np.int64] | None:
+        return None if self.when is None else self.when[~self.holdout]
 
     @property
     def holdout_features(self) -> pd.DataFrame:
@@ -92,7 +101,8 @@ def prepare(
     """Make the training data of a snapshot's rows.
 
     Args:
-        frame: the snapshot's rows; with the hidden column `__row` where the row's number is not its place.
+        frame: the snapshot's rows; with the hidden columns `__row` where the row's number is not its place, and
+            `__answered_at` where some of them came from production.
         split: a rule to hold rows out by (a refit takes the release's own) in place of the model's.
 
     Raises:
@@ -107,7 +117,7 @@ def prepare(
         held = assign_holdout(content, share=model.holdout, time=time, key=key)
         mask, split = held.mask, held.split
     else:
-        mask = apply_split(content, split)
+        mask = apply_split(rows, split)
     if task.is_classification:
         _check_sides(y, mask, classes, model.target)
     fields = tuple(schema[name] for name in features)
@@ -122,9 +132,26 @@ def prepare(
         split=split,
         kinds=tuple(column.kind for column in fields),
         time=times_of(content, time) if time is not None else None,
+        when=moments(rows, time),
         slices=slice_values(rows, _slicing_columns(model), schema),
         findings=(finding,) if finding else (),
     )
+
+
+def moments(rows: pl.DataFrame, time: str | None) -> NDArray[np.int64] | None:
+    """When each row happened (see `TrainingData.when`).
+
+    Examples:
+        >>> asked = pl.Series([None, 7, 5]).cast(pl.Datetime("us"))
+        >>> moments(pl.DataFrame({"x": [1, 2, 3], ANSWERED: asked}), None).tolist()
+        [4, 7, 5]
+    """
+    if time is not None and time in rows.columns and rows.get_column(time).dtype.is_temporal():
+        return times_of(rows, time)
+    if ANSWERED not in rows.columns or rows.get_column(ANSWERED).null_count() == rows.height:
+        return None
+    asked = rows.get_column(ANSWERED).cast(pl.Datetime("us")).cast(pl.Int64).to_numpy().astype(np.float64)
+    return np.where(np.isnan(asked), np.nanmin(asked) - 1, asked).astype(np.int64)
 
 
 def _slicing_columns(model: Model) -> tuple[str, ...]:

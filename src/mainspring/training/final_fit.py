@@ -20,8 +20,22 @@ from mainspring.training.scoring import Candidate, estimator_from
 from mainspring.training.seeding import seed_everything
 from mainspring.training.settling import settle
 from mainspring.training.trial import ReplayTrial
+from mainspring.training.weighing import fit_estimator
 
 ESTIMATOR = "estimator.pkl"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedRows:
+    """Some of the training rows, as files (`numpy.load`).
+
+    Attributes:
+        places: int64, in the order of the training rows.
+        weights: float64, of each; none where each counts once.
+    """
+
+    places: str
+    weights: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +48,7 @@ class FitOrder:
         folder: where the estimator and its answers are written.
         frames: name → folder of a saved frame; the answers are written as `NAME.npy`.
         keep: whether the estimator itself is written.
+        rows: the training rows to learn from; all where not given.
     """
 
     number: int
@@ -44,6 +59,7 @@ class FitOrder:
     folder: str
     frames: dict[str, str]
     keep: bool = True
+    rows: SavedRows | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +72,24 @@ class FitOutcome:
 
 
 def fit_finally(order: FitOrder, candidate: Candidate, part: TrainingPart) -> FitOutcome:
-    """Fit once more as the trial did, on all training rows, and ask the estimator for its answers.
+    """Fit once more as the trial did, on the training rows, and ask the estimator for its answers.
 
     Raises:
-        CandidateError: the estimator cannot be pickled, or cannot be asked.
+        CandidateError: the estimator cannot be pickled, cannot be asked, or takes no weights of rows.
         DiskFull: there is no room.
         Exception: whatever the user's code raises.
     """
     seeds = seed_everything(order.seed)
     estimator = estimator_from(candidate, ReplayTrial(order.params, order.number), order.candidate)
     settled = settle(estimator, seed=order.seed, threads=order.threads)
+    X, y, weights = part.X, part.y, None
+    if order.rows is not None:
+        places = np.load(order.rows.places, allow_pickle=False)
+        X, y = X.iloc[places].reset_index(drop=True), y[places]
+        weights = None if order.rows.weights is None else np.load(order.rows.weights, allow_pickle=False)
     seed_everything(order.seed)
     started = time.perf_counter()
-    fitted = estimator.fit(part.X, part.y)
+    fitted = fit_estimator(estimator, X, y, weights, order.candidate)
     seconds = time.perf_counter() - started
     estimator = estimator if fitted is None else fitted
     folder = Path(order.folder)

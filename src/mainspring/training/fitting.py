@@ -10,25 +10,19 @@ from typing import Any
 
 import msgspec
 
-from mainspring.domain.durations import parse_duration
-from mainspring.domain.model import parse_memory
-from mainspring.errors import (
-    CandidateError,
-    MainspringError,
-    ModelFileError,
-    TrainingError,
-    TrialOutOfMemory,
-    TrialTimeout,
-)
+from mainspring.domain.window import TrainingWindow
+from mainspring.errors import ModelFileError
 from mainspring.stores.atomic import write_atomic
-from mainspring.training.final_fit import ESTIMATOR, FitOrder, FitOutcome
-from mainspring.training.trial_client import Ended, TrialServer
+from mainspring.training.final_fit import ESTIMATOR, FitOrder
+from mainspring.training.fit_in_child import fit_with
+from mainspring.training.fitted_rows import fitted_rows
+from mainspring.training.trial_client import TrialServer
 from mainspring.training.trial_record import TrialRecord
 from mainspring.training.tuning_job import TuningJob, TuningResult, is_same_search
+from mainspring.training.window_fits import choose_window
 
 WINNER = "winner.json"
 HOLDOUT = "holdout"  # the name of the holdout's answers: `holdout.npy`
-_LOOK_EVERY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +40,7 @@ class FittedInfo:
         seconds: of the fit alone.
         rows: fitted on.
         machine: what the result may depend on.
+        window: of the training rows, where several could be tried.
     """
 
     estimator: str
@@ -61,10 +56,11 @@ class FittedInfo:
     seconds: float
     rows: int
     machine: dict[str, str]
+    window: TrainingWindow | None = None
 
 
 def fit_winner(job: TuningJob, result: TuningResult) -> FittedInfo:
-    """The winner fitted on all rows outside the holdout, and its answers on the holdout.
+    """The winner fitted on the rows outside the holdout, and its answers on the holdout.
 
     The search has left this fit behind; only where it was cut short is it done here.
 
@@ -96,7 +92,7 @@ def fit_winner(job: TuningJob, result: TuningResult) -> FittedInfo:
 def fit_with_server(
     server: TrialServer, job: TuningJob, winner: TrialRecord, *, environment: Mapping[str, str]
 ) -> FittedInfo:
-    """Have a running server fit the winner, and keep the fit in the job's folder.
+    """Have a running server choose the window, fit the winner, and keep the fit in the job's folder.
 
     Args:
         environment: variables for the user's code.
@@ -105,6 +101,8 @@ def fit_with_server(
         CandidateError, TrialTimeout, TrialOutOfMemory, DiskFull: see `fit_winner`.
     """
     folder = (job.folder / "winner").resolve()
+    window = choose_window(server, job, winner, environment=environment)
+    rows = None if window is None else fitted_rows(window.rule, job.data.training_when)
     order = FitOrder(
         number=winner.number,
         candidate=winner.candidate,
@@ -113,6 +111,7 @@ def fit_with_server(
         threads=winner.threads,
         folder=str(folder),
         frames={HOLDOUT: str((job.folder / "data" / "holdout").resolve())},
+        rows=None if rows is None else rows.save(folder),
     )
     outcome = fit_with(
         server,
@@ -133,8 +132,9 @@ def fit_with_server(
         seeds={"model": job.model.seed, "trial": order.seed, **outcome.seeds},
         threads=winner.threads,
         seconds=outcome.fit_seconds,
-        rows=int((~job.data.holdout).sum()),
+        rows=int((~job.data.holdout).sum()) if rows is None else len(rows.places),
         machine=describe_machine(),
+        window=window,
     )
     write_atomic(job.folder / WINNER, msgspec.json.encode(info), role="the winner's fit")
     return info
@@ -153,30 +153,6 @@ def _kept(job: TuningJob, winner: TrialRecord) -> FittedInfo | None:
     return info if (info.number, info.params) == (winner.number, winner.params) else None
 
 
-def fit_with(
-    server: TrialServer,
-    order: FitOrder,
-    *,
-    trial_time: str,
-    trial_memory: str,
-    environment: Mapping[str, str],
-) -> FitOutcome:
-    """Have the server fork a child that fits, and wait for it."""
-    server.begin(
-        "fit",
-        order,
-        seconds=parse_duration(trial_time).total_seconds(),
-        memory=parse_memory(trial_memory),
-        environment=environment,
-    )
-    ended = None
-    while ended is None:
-        ended = server.next_ended(_LOOK_EVERY)
-    if ended.done is not None:
-        return msgspec.convert(ended.done, FitOutcome)
-    raise _failure(ended, order, trial_time, trial_memory)
-
-
 def describe_machine() -> dict[str, str]:
     """What a fit's last bits may depend on: processor architecture and model, operating system, Python."""
     return {
@@ -193,30 +169,3 @@ def _processor_model() -> str:
     except OSError:
         return platform.processor() or "unknown"
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
-
-
-def _failure(ended: Ended, order: FitOrder, trial_time: str, trial_memory: str) -> MainspringError:
-    where = {"candidate": order.candidate}
-    if ended.ended_for == "time":
-        return TrialTimeout(
-            f"the final fit of {order.candidate!r} took longer than {trial_time}",
-            cure="raise Model(trial_time=…)",
-            where=where,
-        )
-    if ended.ended_for == "memory":
-        return TrialOutOfMemory(
-            f"the final fit of {order.candidate!r} took more than {trial_memory} of memory",
-            cure="raise Model(trial_memory=…)",
-            where=where,
-        )
-    if ended.error is not None:
-        error = ended.error
-        kind = {TrialOutOfMemory.__name__: TrialOutOfMemory, CandidateError.__name__: CandidateError}.get(
-            error["error"], TrainingError
-        )
-        return kind(error["message"], cure=error["cure"], where=where | error["where"])
-    return CandidateError(
-        f"the final fit of {order.candidate!r} ended with exit code {ended.exit} before it had a result",
-        cure="look for what ends the process in the candidate, or in the libraries that it uses",
-        where=where,
-    )

@@ -15,7 +15,9 @@ from mainspring.domain.release import TrainingRecord
 from mainspring.errors import NotReproduced
 from mainspring.training.dataset_files import save_frame, save_training_data
 from mainspring.training.final_fit import FitOrder
-from mainspring.training.fitting import HOLDOUT, describe_machine, fit_with, throwaway_tracking
+from mainspring.training.fit_in_child import fit_with
+from mainspring.training.fitted_rows import FittedRows, fitted_rows
+from mainspring.training.fitting import HOLDOUT, describe_machine, throwaway_tracking
 from mainspring.training.seeding import derive_seed
 from mainspring.training.trial_client import TrialServer
 
@@ -66,7 +68,8 @@ def refit(
         NotReproduced: the rows are not those that the record speaks of.
         CandidateError, TrialTimeout, TrialOutOfMemory: as in training.
     """
-    _check_rows(record, data)
+    rows = fitted_rows(None if record.window is None else record.window.rule, data.training_when)
+    _check_rows(record, data, rows)
     save_training_data(data, folder / "data")
     places = {HOLDOUT: folder / "data" / "holdout"}
     for name, frame in frames.items():
@@ -82,6 +85,7 @@ def refit(
         folder=str((folder / "refit").resolve()),
         frames={name: str(place.resolve()) for name, place in places.items()},
         keep=False,
+        rows=None if rows is None else rows.save(folder / "rows"),
     )
     with TrialServer(
         model_file=model_file,
@@ -108,9 +112,9 @@ def refit(
     )
 
 
-def _check_rows(record: TrainingRecord, data: TrainingData) -> None:
+def _check_rows(record: TrainingRecord, data: TrainingData, rows: FittedRows | None) -> None:
     held = int(data.holdout.sum())
-    found = (len(data.y) - held, held)
+    found = (len(data.y) - held if rows is None else len(rows.places), held)
     if found != (record.rows_trained, record.rows_holdout):
         raise NotReproduced(
             f"the snapshot gives {found[0]:,} rows to train on and {found[1]:,} held out, "

@@ -60,6 +60,7 @@ class Search:
         on_trial: Callable[[TrialRecord, TrialRecord | None], None],
         trial_environment: Callable[[int], Mapping[str, str]],
         stop: threading.Event,
+        fits_at_end: int = 1,
     ) -> None:
         self._folder = job_folder
         self._candidates = candidates
@@ -72,6 +73,7 @@ class Search:
         self._on_trial = on_trial
         self._environment = trial_environment
         self._stop = stop
+        self._fits_at_end = fits_at_end
         self._records: dict[int, TrialRecord] = {}
         self._running: dict[int, _Running] = {}
         self._folds = 1
@@ -238,12 +240,13 @@ class Search:
         return self.best() is not None or seen.issuperset(self._candidates)
 
     def _seconds_left(self) -> float:
-        """Until the search must end, so that the final fit still falls within the budget."""
+        """Until the search must end, so that the fits at its end still fall within the budget."""
         if self._budget.seconds is None:
             return float("inf")
         best = self.best()
         rows = self._folds / (self._folds - 1) if self._folds > 1 else 1.25
-        final = _FINAL_EXTRA + (1.5 * best.fit_seconds * rows if best is not None else 0.0)
+        one = _FINAL_EXTRA + (1.5 * best.fit_seconds * rows if best is not None else 0.0)
+        final = one * self._fits_at_end
         return self._budget.seconds - min(final, self._budget.seconds / 2) - self.spent()
 
     def _await_one(self, server: TrialServer, timeout: float) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mainspring.data.columns import values_of
 from mainspring.domain.schema import Schema
 from mainspring.errors import DeclarationError
 
@@ -58,7 +59,7 @@ def _slices(frame: pl.DataFrame, name: str, schema: Schema) -> NDArray[Any]:
             cure=f"use one of: {', '.join(schema.names or frame.columns)}",
             where={"column": name},
         )
-    series = frame.get_column(name)
+    series = values_of(frame, name)
     if series.dtype.is_temporal():
         texts = series.dt.strftime("%Y-%m")
     elif series.dtype == pl.Boolean:

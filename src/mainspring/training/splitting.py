@@ -9,10 +9,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mainspring.data.columns import values_of
+from mainspring.data.labelled_rows import ANSWERED
 from mainspring.errors import DataError
 from mainspring.training.stable_hash import hash_key, hash_rows
 
 Mask = NDArray[np.bool_]
+
 _SHOWN = 5
 _WHOLE = float(2**64)
 
@@ -24,8 +27,8 @@ class Holdout:
     Attributes:
         mask: [n], true where the row is held out.
         split: the rule as plain data; `apply_split` gives the same rows again. `{"kind": "time", "column": …,
-            "cut": microseconds since the epoch, "share": …}`, or `{"kind": "hash", "column": … or None,
-            "share": …}`.
+            "cut": microseconds since the epoch, "share": …}`, `{"kind": "hash", "column": … or None, "share": …}`,
+            or `{"kind": "answered", "cut": …, "share": …}`: what the model was asked from that moment on.
     """
 
     mask: Mask
@@ -72,7 +75,7 @@ def _cure(frame: pl.DataFrame, split: dict[str, Any]) -> str:
     if split["kind"] == "time":
         return "give rows of more than one time, or another time column"
     key = split["column"]
-    distinct = frame.height if key is None else frame.get_column(key).n_unique()
+    distinct = frame.height if key is None else values_of(frame, key).n_unique()
     if distinct * 2 > frame.height:
         return "give more rows"
     return f"name another key in model.py: {key!r} has {distinct:,} different values in all rows"
@@ -80,6 +83,8 @@ def _cure(frame: pl.DataFrame, split: dict[str, Any]) -> str:
 
 def apply_split(frame: pl.DataFrame, split: dict[str, Any]) -> Mask:
     """The rows [n] that a rule holds out: also those of a rule that was made for other rows.
+
+    Columns whose names begin with two underscores are not of the rows' content.
 
     A champion has not seen the rows that its own rule holds out; so `apply_split(frame, champion's) &
     apply_split(frame, challenger's)` are the rows unseen by both.
@@ -89,8 +94,19 @@ def apply_split(frame: pl.DataFrame, split: dict[str, Any]) -> Mask:
     """
     if split["kind"] == "time":
         return times_of(frame, split["column"]) >= int(split["cut"])
-    hashes = hash_rows(frame) if split["column"] is None else _hash_keys(frame, split["column"])
+    if split["kind"] == "answered":
+        return _asked_from(frame, int(split["cut"]))
+    content = frame.drop([name for name in frame.columns if name.startswith("__")])
+    hashes = hash_rows(content) if split["column"] is None else _hash_keys(content, split["column"])
     return hashes.astype(np.float64) / _WHOLE < float(split["share"])
+
+
+def _asked_from(frame: pl.DataFrame, cut: int) -> Mask:
+    """The rows that came from production at or after a moment; none where no row did."""
+    if ANSWERED not in frame.columns:
+        return np.zeros(frame.height, dtype=np.bool_)
+    asked = frame.get_column(ANSWERED).cast(pl.Datetime("us")).cast(pl.Int64)
+    return (asked >= cut).fill_null(value=False).to_numpy()
 
 
 def times_of(frame: pl.DataFrame, column: str) -> NDArray[np.int64]:
@@ -99,7 +115,7 @@ def times_of(frame: pl.DataFrame, column: str) -> NDArray[np.int64]:
     Raises:
         DataError: there is no such column, or a time is missing.
     """
-    series = _column(frame, column)
+    series = values_of(_having(frame, column), column)
     missing = series.is_null()
     if missing.any():
         rows = [row + 1 for row in missing.arg_true().head(_SHOWN).to_list()]
@@ -145,19 +161,18 @@ def _cut(frame: pl.DataFrame, time: str, share: float) -> int:
 
 
 def _hash_keys(frame: pl.DataFrame, column: str) -> NDArray[np.uint64]:
-    series = _column(frame, column)
-    missing = series.is_null().to_numpy()
-    hashes = hash_key(series)
+    missing = values_of(_having(frame, column), column).is_null().to_numpy()
+    hashes = hash_key(frame.get_column(column))
     if missing.any():  # a row without a name is told by its content
         hashes[missing] = hash_rows(frame.filter(missing))
     return hashes
 
 
-def _column(frame: pl.DataFrame, name: str) -> pl.Series:
+def _having(frame: pl.DataFrame, name: str) -> pl.DataFrame:
     if name not in frame.columns:
         raise DataError(
             f"there is no column {name!r} to split by",
             cure=f"name one of: {', '.join(frame.columns)}",
             where={"column": name},
         )
-    return frame.get_column(name)
+    return frame

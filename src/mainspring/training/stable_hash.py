@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mainspring.data.columns import HARMLESS
 from mainspring.errors import DataError
 
 Hashes = NDArray[np.uint64]
@@ -27,7 +28,7 @@ def hash_key(series: pl.Series) -> Hashes:
         >>> bool((hash_key(pl.Series([17])) == hash_key(pl.Series(["17"]))).all())
         True
     """
-    return _hash_texts(_texts(series))
+    return _hash_texts(_texts(series.alias(HARMLESS), series.name))
 
 
 def hash_rows(frame: pl.DataFrame) -> Hashes:
@@ -41,7 +42,8 @@ def hash_rows(frame: pl.DataFrame) -> Hashes:
     total = np.zeros(frame.height, dtype=np.uint64)
     for series in frame.iter_columns():
         name = np.uint64(int.from_bytes(_digest(series.name), "little"))
-        total += mix(_hash_values(series) ^ name)  # a sum: the order of the columns does not matter
+        values = _hash_values(series.alias(HARMLESS), series.name)
+        total += mix(values ^ name)  # a sum: the order of the columns does not matter
     return mix(total)
 
 
@@ -52,10 +54,10 @@ def mix(values: Hashes) -> Hashes:
     return values ^ (values >> np.uint64(31))
 
 
-def _hash_values(series: pl.Series) -> Hashes:
+def _hash_values(series: pl.Series, name: str) -> Hashes:
     if series.dtype.is_numeric() or series.dtype.is_temporal() or series.dtype == pl.Boolean:
         return _hash_numbers(series)
-    return np.where(series.is_null().to_numpy(), _MISSING, _hash_texts(_texts(series)))
+    return np.where(series.is_null().to_numpy(), _MISSING, _hash_texts(_texts(series, name)))
 
 
 def _hash_numbers(series: pl.Series) -> Hashes:
@@ -76,7 +78,8 @@ def _hash_numbers(series: pl.Series) -> Hashes:
     return np.where(missing, _MISSING, mix(bits))
 
 
-def _texts(series: pl.Series) -> pl.Series:
+def _texts(series: pl.Series, name: str) -> pl.Series:
+    """Of values under a name that Polars takes for no pattern; their own name is for the message."""
     if series.dtype == pl.String or series.dtype.is_integer():
         return series.cast(pl.String)
     if series.dtype in (pl.Categorical, pl.Enum):
@@ -90,9 +93,9 @@ def _texts(series: pl.Series) -> pl.Series:
         values = [None if v is None else str(int(v)) if v == v and v.is_integer() else repr(v) for v in series]
         return pl.Series(series.name, values, dtype=pl.String)
     raise DataError(
-        f"the column {series.name!r} of type {series.dtype} cannot name rows",
+        f"the column {name!r} of type {series.dtype} cannot name rows",
         cure="use a text, a number or a time as key",
-        where={"column": series.name},
+        where={"column": name},
     )
 
 

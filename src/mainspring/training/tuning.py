@@ -14,6 +14,7 @@ from mainspring.errors import CandidateError, MainspringError, NoTrialFinished, 
 from mainspring.stores.atomic import write_atomic
 from mainspring.training.dataset_files import save_training_data
 from mainspring.training.fitting import WINNER, fit_with_server
+from mainspring.training.keeping import kept_parameters
 from mainspring.training.search import Search
 from mainspring.training.trial_client import TrialServer
 from mainspring.training.trial_record import TrialRecord, TrialState, error_of, read_records
@@ -34,7 +35,7 @@ def tune(
     stop: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> TuningResult:
-    """Search until the budget is used up.
+    """Search until the budget is used up, or not at all where the job keeps the parameters of a release.
 
     The winner is fitted finally by the same process, which is warm; `fitting.fit_winner` gives that fit.
 
@@ -56,6 +57,8 @@ def tune(
     _check(job)
     began = clock.monotonic() - job.spent
     _make_ready(job)
+    if job.keeps is not None:
+        return kept_parameters(job, job.keeps, clock)
     finished = job.folder / "tuning.json"
     kept = list(read_records(job.folder / "trials"))
     search = Search(
@@ -70,6 +73,7 @@ def tune(
         on_trial=on_trial or _ignore,
         trial_environment=trial_environment or _no_environment,
         stop=stop or threading.Event(),
+        fits_at_end=1 + (len(job.windows.windows) if job.windows is not None else 0),
     )
     search.take_over(kept)
     if finished.exists():

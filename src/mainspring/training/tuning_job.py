@@ -11,11 +11,13 @@ import numpy as np
 from mainspring.domain.budget import Budget
 from mainspring.domain.ids import digest_bytes, digest_json
 from mainspring.domain.model import Model
+from mainspring.domain.release import TrainingRecord
 from mainspring.stores.atomic import write_atomic
 from mainspring.training.dataset import TrainingData
 from mainspring.training.seeding import derive_seed
 from mainspring.training.threads import Parallelism, choose_parallelism
 from mainspring.training.trial_record import TrialRecord
+from mainspring.training.windows import WindowPlan
 
 _MARK = "search.json"
 
@@ -30,6 +32,8 @@ class TuningJob:
         model_file: the project's `model.py`, loaded again in the trials' process.
         cores: that may be used.
         spent: seconds of the budget that the run has used before.
+        windows: of the training rows, to be tried with the winner's parameters; all rows where not given.
+        keeps: how a release was trained whose parameters are taken in place of a search.
     """
 
     folder: Path
@@ -39,6 +43,8 @@ class TuningJob:
     budget: Budget
     cores: int
     spent: float = 0.0
+    windows: WindowPlan | None = None
+    keeps: TrainingRecord | None = None
 
     @property
     def metric(self) -> str:
@@ -64,6 +70,8 @@ class TuningJob:
                 "metric": self.metric,
                 "parallel": [self.parallelism.trials, self.parallelism.threads],
                 "budget": self.budget.to_dict(),
+                "windows": None if self.windows is None else msgspec.to_builtins(self.windows),
+                "keeps": None if self.keeps is None else [self.keeps.candidate, self.keeps.params],
             }
         )
 
@@ -75,7 +83,7 @@ class TuningResult:
     Attributes:
         winner: the trial whose parameters are fitted finally.
         trials: all of them, by number.
-        ended_because: `budget`, `stopped` (by hand) or `nothing left to try`.
+        ended_because: `budget`, `stopped` (by hand), `nothing left to try`, or `parameters kept`: there was none.
         threads, parallel: threads per trial, and trials at once.
         seconds: of the budget used.
         warnings: candidates that failed, in words.

@@ -154,3 +154,18 @@ def test_five_hundred_features_are_one_alert_and_one_message(records: SqlRecords
     assert len(event.alert.causes) == 500
     (told, _) = records.notifications()
     assert (len(told.event.alert.causes), told.event.more) == (10, 490)
+
+
+def test_a_further_change_ends_the_alert_of_the_first_and_has_its_own(records: SqlRecords) -> None:
+    def found(hour: int, since: int) -> Measurement:
+        return replace(look(hour), example={"since": (NOON + since * HOUR).isoformat()})
+
+    story = [found(0, -3), found(1, -3), found(9, 8), found(10, 8)]
+    events = [event for one in story for event in run(records, [one], hour=10)]
+    first, second, third = events
+    assert [event.kind for event in events] == [EventKind.FIRED, EventKind.RESOLVED, EventKind.FIRED]
+    assert first.alert.id == second.alert.id != third.alert.id
+    assert "a further change" in second.alert.ending
+    moments = {one.state: one.changed_at for one in records.alerts()}
+    assert moments == {AlertState.RESOLVED: NOON - 3 * HOUR, AlertState.FIRING: NOON + 8 * HOUR}
+    assert len(records.notifications()) == 6

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from mainspring.domain.measurement import Measurement, State, Window
@@ -26,7 +27,7 @@ class Looker:
     def look(self, now: datetime, *, champion: int = 1) -> Measurement:
         states = json.loads(json.dumps(self.state, allow_nan=False))
         context = self.watched.context(now, champion=champion, states=states, label_delay=self.delay)
-        (found,) = concept(context, self.monitor, Window(now - DAY, now))
+        (found,) = concept(context, self.monitor, Window(now - (self.monitor.window_length or DAY), now))
         self.state = context.states
         return found
 
@@ -51,6 +52,33 @@ def test_a_change_of_the_law_is_found_and_said_since_when(task: Task, tmp_path: 
     assert "truth follows the inputs otherwise since about 2026-03-0" in bad[0].note
     before = [one for one in found if one.at <= T0 + 3 * DAY]
     assert {one.state for one in before} == {State.UNKNOWN, State.FINE}
+
+
+def test_who_looks_every_few_seconds_need_not_wait_for_the_hour(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    minute, start = timedelta(minutes=1), T0 + timedelta(minutes=7, seconds=3)
+    of_live = {"label_share": 0.5, "label_delay": timedelta(seconds=2)}
+    watched.answer(3_600, start, 6 * minute, **of_live)
+    watched.answer(2_400, start + 6 * minute, 4 * minute, moved=1.0, **of_live)
+    monitor = Monitor.concept(every="5s", window="10m")
+    looker = Looker(watched, monitor, delay=timedelta(seconds=5))
+    found = [looker.look(T0 + timedelta(seconds=5 * number)) for number in range(84, 205)]
+    bad = [one for one in found if one.state is State.BAD]
+    assert bad
+    assert start + 6 * minute < bad[0].at < start + 8 * minute
+    since = datetime.fromisoformat(bad[0].example["since"])
+    assert abs(since - (start + 6 * minute)) <= 0.5 * minute
+
+
+def test_seconds_whose_answers_are_still_on_their_way_to_the_table_are_waited_for(tmp_path: Path) -> None:
+    watched, second = Watched(tmp_path), timedelta(seconds=1)
+    looker = Looker(watched, Monitor.concept(every="5s", window="10m"), delay=5 * second)
+    watched.answer(600, T0, 60 * second, label_delay=second)
+    assert looker.look(T0 + 60 * second).rows == 500, "as far as both logs have come, less the label delay"
+    assert looker.look(T0 + 120 * second).rows == 500, "nothing has come since"
+    watched.answer(600, T0 + 60 * second, 60 * second, label_delay=second)
+    assert looker.look(T0 + 125 * second).rows == 1100
+    assert looker.look(T0 + 600 * second).rows == 1200, "after five minutes nothing is on its way any more"
 
 
 def test_no_change_is_none(tmp_path: Path) -> None:
@@ -84,7 +112,7 @@ def test_looking_twice_or_seldom_gives_the_same_knowledge(tmp_path: Path) -> Non
     end = T0 + 3 * DAY + 2 * HOUR
     for looker in (often, twice, once):
         looker.look(end)
-    detectors = [looker.state["concept_residual"]["detector"] for looker in (often, twice, once)]
+    detectors = [looker.state["concept_residual"]["streams"] for looker in (often, twice, once)]
     assert detectors[0] == detectors[1] == detectors[2]
     changes = [looker.state["concept_residual"]["changes"] for looker in (often, twice, once)]
     said = [[(one["index"], one["since"]) for one in of] for of in changes]  # type: ignore[attr-defined]
@@ -101,7 +129,7 @@ def test_labels_that_are_not_in_yet_are_waited_for(tmp_path: Path) -> None:
     assert waiting.state is State.UNKNOWN
     assert waiting.rows == 0
     looker.look(T0 + 4 * DAY)
-    assert looker.state["concept_residual"]["detector"]["seen"] >= 4700  # type: ignore[index]
+    assert looker.state["concept_residual"]["streams"]["timely"]["detector"]["columns"][0]["seen"] >= 4700  # type: ignore[index]
 
 
 def test_an_hour_of_which_most_labels_never_come_is_taken_once_they_are_due(tmp_path: Path) -> None:
@@ -109,8 +137,131 @@ def test_an_hour_of_which_most_labels_never_come_is_taken_once_they_are_due(tmp_
     watched.answer(6000, label_share=0.3)
     looker = Looker(watched, delay=3 * HOUR)
     looker.look(T0 + DAY)
-    seen = looker.state["concept_residual"]["detector"]["seen"]  # type: ignore[index]
+    seen = looker.state["concept_residual"]["streams"]["timely"]["detector"]["columns"][0]["seen"]  # type: ignore[index]
     assert seen == pytest.approx(0.3 * 6000 * 21 / 24, abs=150)
+
+
+def seen(looker: Looker, stream: str) -> int:
+    """How many labels the detector of a stream was fed."""
+    columns = looker.state[looker.monitor.name]["streams"][stream]["detector"]["columns"]  # type: ignore[index]
+    return int(columns[0]["seen"]) + len(columns[0]["pending"]) if columns else 0
+
+
+def test_a_label_that_comes_after_its_hour_was_taken_is_followed_among_its_like(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    log = watched.answer(2400, label_share=0)
+    truth = np.array(log["prediction"].to_list())
+    early, late = np.arange(2400) % 5 > 0, np.arange(2400) % 5 == 0
+    at = log["at"].to_list()
+    for chosen, delay in ((early, HOUR), (late, 30 * HOUR)):
+        places = np.flatnonzero(chosen)
+        watched.say([log["id"][int(n)] for n in places], truth[places], [at[int(n)] + delay for n in places])
+    looker = Looker(watched)
+    looker.look(T0 + HOUR)
+    looker.look(T0 + DAY + 2 * HOUR)
+    assert (seen(looker, "timely"), seen(looker, "late")) == (1920, 0)
+    second = looker.look(T0 + DAY + 18 * HOUR)
+    assert (seen(looker, "timely"), seen(looker, "late")) == (1920, 241)
+    assert "241 came after their hour was taken" in second.note
+    looker.look(T0 + 3 * DAY)
+    assert (seen(looker, "timely"), seen(looker, "late")) == (1920, 480)
+    looker.look(T0 + 4 * DAY)
+    assert (seen(looker, "timely"), seen(looker, "late")) == (1920, 480), "each label once"
+
+
+def test_where_all_labels_come_later_than_was_declared_a_change_is_found_all_the_same(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    for number in range(5):
+        watched.answer(1200, T0 + number * DAY, moved=1.5 * (number >= 3), label_delay=9 * HOUR)
+    looker = Looker(watched, delay=HOUR)
+    found = [looker.look(T0 + hours * HOUR) for hours in range(3, 5 * 24, 3)]
+    assert seen(looker, "timely") == 0
+    (first, *_) = [one for one in found if one.state is State.BAD]
+    assert first.since is not None
+    assert abs(first.since - (T0 + 3 * DAY)) <= 4 * HOUR
+    assert {one.state for one in found if one.at <= T0 + 3 * DAY} == {State.UNKNOWN, State.FINE}
+
+
+def test_late_labels_that_are_otherwise_than_timely_ones_are_no_change(tmp_path: Path) -> None:
+    """Who complains, complains at once; that nobody complained is known when a batch comes, days later."""
+    watched = Watched(tmp_path)
+    looker = Looker(watched)
+    states = []
+    for number in range(12):
+        log = watched.answer(1200, T0 + number * DAY, label_share=0)
+        truth, at = watched.truth(pl.DataFrame({"age": log["input_age"]})), log["at"].to_list()
+        late = (truth == "no") & (np.arange(1200) % 3 == 0)
+        for chosen, said_at in ((~late, [one + HOUR for one in at]), (late, [T0 + (number + 3) * DAY] * 1200)):
+            places = np.flatnonzero(chosen)
+            watched.say([log["id"][int(n)] for n in places], truth[places], [said_at[int(n)] for n in places])
+        states.append(looker.look(T0 + (number + 1) * DAY).state)
+    assert State.BAD not in states
+    assert states[-1] is State.FINE
+    assert seen(looker, "late") > 1000
+
+
+def test_a_change_is_told_once_by_the_stream_that_sees_it_first(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    for number in range(6):
+        log = watched.answer(2400, T0 + number * DAY, label_share=0)
+        moved = 1.5 * (number >= 4)
+        truth, at = watched.truth(pl.DataFrame({"age": log["input_age"]}), moved=moved), log["at"].to_list()
+        for half, delay in ((0, HOUR), (1, 26 * HOUR)):
+            places = np.arange(half, 2400, 2)
+            watched.say([log["id"][int(n)] for n in places], truth[places], [at[int(n)] + delay for n in places])
+    looker = Looker(watched, Monitor.concept(min_label_share=0.5))
+    found = [looker.look(T0 + hours * HOUR) for hours in range(6, 8 * 24, 6)]
+    changes = looker.state["concept_residual"]["changes"]
+    assert seen(looker, "late") == 6 * 1200
+    assert [one["stream"] for one in changes] == ["timely"]  # type: ignore[attr-defined]
+    assert len({one.since for one in found if one.state is State.BAD}) == 1
+
+
+def test_what_comes_later_than_a_week_is_not_seen_any_more(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    log = watched.answer(240, label_share=0)
+    looker = Looker(watched)
+    looker.look(T0 + HOUR)
+    looker.look(T0 + DAY + HOUR)
+    for days_later in (6, 10):
+        looker.look(T0 + days_later * DAY)
+        place = days_later * 10
+        watched.say([log["id"][place]], [log["prediction"][place]], [T0 + days_later * DAY + HOUR])
+        looker.look(T0 + days_later * DAY + 2 * HOUR)
+        assert seen(looker, "late") == 1
+
+
+def test_duplicates_corrections_and_early_labels_each_count_once(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    log = watched.answer(1000, label_share=0)
+    ids, truth = log["id"].to_list(), log["prediction"].to_list()
+    watched.say(ids[:100], truth[:100], [T0 - HOUR] * 100)  # known before it was asked
+    watched.say(ids[100:900], truth[100:900], [one + HOUR for one in log["at"].to_list()[100:900]])
+    watched.say(ids[100:300], truth[100:300], [one + 2 * HOUR for one in log["at"].to_list()[100:300]])  # again
+    looker = Looker(watched)
+    looker.look(T0 + HOUR)
+    looker.look(T0 + DAY + HOUR)
+    assert (seen(looker, "timely"), seen(looker, "late")) == (900, 0)
+    other = ["no" if one == "yes" else "yes" for one in truth]
+    watched.say(ids[880:890], other[880:890], [T0 + DAY + 2 * HOUR] * 10, "label")
+    watched.say(ids[900:905], truth[900:905], [T0 + DAY + 2 * HOUR] * 5)
+    found = looker.look(T0 + DAY + 4 * HOUR)
+    assert (seen(looker, "timely"), seen(looker, "late")) == (900, 5)
+    assert "5 came after their hour was taken" in found.note
+
+
+def test_a_further_change_is_told_with_its_own_moment(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    days(watched, 2, rows=2400)
+    days(watched, 2, start=2, moved=1.5, rows=2400)
+    days(watched, 1, start=4, rows=2400)
+    looker = Looker(watched, Monitor.concept(window="5d"))
+    found = [looker.look(T0 + hours * HOUR) for hours in range(6, 5 * 24 + 2, 6)]
+    moments = sorted({one.since for one in found if one.since is not None})
+    assert len(moments) == 2
+    assert abs(moments[0] - (T0 + 2 * DAY)) <= 2 * HOUR
+    assert abs(moments[1] - (T0 + 4 * DAY)) <= 2 * HOUR
+    assert "the newest of 2 changes" in found[-1].note
 
 
 def test_another_champion_begins_anew(tmp_path: Path) -> None:
@@ -121,7 +272,7 @@ def test_another_champion_begins_anew(tmp_path: Path) -> None:
     looker = Looker(watched)
     assert looker.look(T0 + 2 * DAY).rows > 900
     assert looker.look(T0 + 3 * DAY, champion=2).release == 2
-    assert looker.state["concept_residual"]["detector"]["seen"] <= 900  # type: ignore[index]
+    assert looker.state["concept_residual"]["streams"]["timely"]["detector"]["columns"][0]["seen"] <= 900  # type: ignore[index]
 
 
 def test_it_stays_bad_for_a_window_and_is_then_the_usual(tmp_path: Path) -> None:

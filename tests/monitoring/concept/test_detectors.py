@@ -85,3 +85,30 @@ def test_what_is_no_number_is_no_value(method: str) -> None:
     assert detector.update(np.array([np.nan, np.inf, 0.0])) == []
     assert detector.seen == 3
     json.dumps(detector.to_dict(), allow_nan=False)
+
+
+def test_a_taste_that_turns_round_is_found_though_the_mean_residual_stays() -> None:
+    found, detector = [], detector_of("residual")
+    for values in np.array_split(turned_round(), 40):
+        found += detector.update(values)
+        detector = detector_of("residual", json.loads(json.dumps(detector.to_dict())))
+    (change,) = found
+    assert change.column == 1
+    assert 1_900 <= change.since <= 2_100
+    assert change.index < 2_400
+    assert [one.column for one in detector_of("residual").update(turned_round()[:, 0])] == []
+
+
+def test_columns_tell_of_a_change_once() -> None:
+    values = turned_round()
+    values[2_000:, 0] += 0.4
+    assert len(detector_of("residual").update(values)) == 1
+
+
+def turned_round() -> np.ndarray:
+    """The residual and its excess of a calibrated model; the law turns round after 2,000 of 4,000 rows."""
+    random = np.random.default_rng(3)
+    chance = random.beta(0.5, 0.5, 4_000)
+    truth = random.random(4_000) < np.where(np.arange(4_000) < 2_000, chance, 1 - chance)
+    residual = truth - chance
+    return np.column_stack([residual, residual**2 - chance * (1 - chance)])

@@ -6,6 +6,7 @@ import pytest
 
 from mainspring.domain.measurement import State
 from mainspring.domain.monitor import MonitorKind
+from mainspring.monitoring.alerts.document import alert_document
 from mainspring.monitoring.report.contents import build_report
 from mainspring.monitoring.report.json import report_to_dict
 from mainspring.testing.fortnight import END, PERIOD, fortnight, measured
@@ -33,6 +34,11 @@ def test_every_series_has_its_points_and_its_newest(data):
     assert estimate["points"][-1]["end"] == END.isoformat()
     assert estimate["state"] == "bad"
     assert estimate["since"] is not None
+
+
+def test_an_alert_is_as_everywhere_else(data):
+    alerts = fortnight().report().alerts
+    assert data["alerts"] == json.loads(json.dumps([alert_document(alert) for alert in alerts]))
 
 
 def test_what_is_no_number_is_null():

@@ -12,10 +12,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from mainspring.data.columns import columns_of
 from mainspring.data.sources.csv_blocks import whole_records
 from mainspring.data.sources.csv_dialect import Dialect, find_dialect
 from mainspring.data.sources.decoding import TextFile
-from mainspring.data.sources.part import Batch, SourceFile, columns_of
+from mainspring.data.sources.part import Batch, SourceFile
 from mainspring.domain.source import Source
 from mainspring.errors import SourceFormatError
 

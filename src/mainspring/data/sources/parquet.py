@@ -10,7 +10,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mainspring.data.sources.part import Batch, SourceFile, check_names, columns_of, unreadable
+from mainspring.data.columns import columns_of
+from mainspring.data.sources.part import Batch, SourceFile, check_names, unreadable
 from mainspring.domain.ids import digest_json
 from mainspring.errors import SourceFormatError
 

@@ -33,11 +33,6 @@ class Batch:
     strings: frozenset[str] = field(default=frozenset())
 
 
-def columns_of(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """These columns, by their names alone: `select` would take a name such as `^a$` for a pattern."""
-    return pl.DataFrame([frame.get_column(name) for name in names])
-
-
 class Part(Protocol):
     """One file of a source, or the result of a query.
 

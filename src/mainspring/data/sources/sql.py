@@ -18,6 +18,7 @@ import polars as pl
 import sqlalchemy
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from mainspring.data.columns import columns_of
 from mainspring.data.sources.part import Batch, check_names
 from mainspring.domain.source import Source
 from mainspring.errors import DataError, SourceFormatError, SourceNotFound
@@ -81,7 +82,7 @@ class SqlPart:
         for batch in self._spooled(batch_rows) if self._spool is not None else self._streamed(batch_rows):
             count += batch.rows
             wanted = [name for name in batch.frame.columns if columns is None or name in columns]
-            yield Batch(batch.frame.select(wanted), batch.rows, batch.strings)
+            yield Batch(columns_of(batch.frame, wanted), batch.rows, batch.strings)
         if not count:
             raise SourceFormatError("the query gives no rows", cure="check its conditions", where={"file": _NAME})
 

@@ -11,14 +11,19 @@ from mainspring.project import SCHEMA_FILE
 from mainspring.settings import FILE_NAME
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mainspring.domain.release import TrainingRecord
     from mainspring.release.card import CardFacts, Comparison
+    from mainspring.training.dataset import TrainingData
     from mainspring.training.evaluation import Evaluation
     from mainspring.training.fitting import FittedInfo
 
 
 def run(context: RunContext) -> str:
     """Take a number, compile, prove, sign; the folder appears whole or not at all."""
+    from mainspring.data.columns import columns_of
     from mainspring.domain.finding import ValidationReport
     from mainspring.domain.verdict import Verdict
     from mainspring.release.sealing import SealOrder, seal
@@ -32,7 +37,6 @@ def run(context: RunContext) -> str:
     evaluation = context.load("evaluation.json", Evaluation)
     tuning = context.load("tuning.json", TuningResult)
     report = context.load("validation.json", ValidationReport)
-    assert context.run.snapshot is not None
     number = workspace.records.reserve_number(context.model.name, context.run.id)
     estimator = _unpickled(Path(fitted.estimator))
     columns = [*resolved.features, resolved.target]
@@ -50,10 +54,10 @@ def run(context: RunContext) -> str:
         key_personal=schema[resolved.key].personal if resolved.key is not None else None,
         time=resolved.time,
         estimator=estimator,
-        training_rows=context.rows[data.row[~data.holdout]].select(columns),
-        holdout_rows=context.rows[data.row[data.holdout]].select(columns),
+        training_rows=columns_of(context.rows[_learnt_from(data, fitted)], columns),
+        holdout_rows=columns_of(context.rows[data.row[data.holdout]], columns),
         training=_record(context, fitted, len(tuning.trials)),
-        snapshots=(context.run.snapshot,),
+        snapshots=context.snapshots,
         metrics=evaluation.metrics,
         naive=evaluation.naive,
         verdicts=context.load("verdicts.json", tuple[Verdict, ...]),
@@ -117,7 +121,18 @@ def _record(context: RunContext, fitted: FittedInfo, trials: int) -> TrainingRec
         rows_holdout=int(context.data.holdout.sum()),
         holdout_digest=fitted.outputs_digest,
         trial=fitted.number,
+        window=fitted.window,
+        parameters_of=context.learning.keeps,
     )
+
+
+def _learnt_from(data: TrainingData, fitted: FittedInfo) -> NDArray[np.int64]:
+    """The numbers of the rows that the winner was fitted on."""
+    from mainspring.training.fitted_rows import fitted_rows
+
+    learnt = data.row[~data.holdout]
+    rows = fitted_rows(None if fitted.window is None else fitted.window.rule, data.training_when)
+    return learnt if rows is None else learnt[rows.places]
 
 
 def _facts(context: RunContext, evaluation: Evaluation, estimator: Any) -> CardFacts:
@@ -129,6 +144,7 @@ def _facts(context: RunContext, evaluation: Evaluation, estimator: Any) -> CardF
     return CardFacts(
         source=", ".join(context.model.source.locations),
         rows=context.rows.height,
+        labelled=_labelled(context),
         naive_answer=evaluation.naive_answer,
         slices=evaluation.slices,
         importance=permutation_importance(
@@ -144,6 +160,14 @@ def _facts(context: RunContext, evaluation: Evaluation, estimator: Any) -> CardF
         primary_metric=metric,
         comparisons=tuple(_comparisons(context, evaluation)),
     )
+
+
+def _labelled(context: RunContext) -> int:
+    from mainspring.data.labelled_rows import ANSWERED
+
+    if ANSWERED not in context.rows.columns:
+        return 0
+    return context.rows.height - context.rows.get_column(ANSWERED).null_count()
 
 
 def _comparisons(context: RunContext, evaluation: Evaluation) -> list[Comparison]:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from mainspring.domain.release import ReleaseRef
 from mainspring.errors import TrainingStopped
 from mainspring.loop.context import RunContext, RunStopped
 
 if TYPE_CHECKING:
+    from mainspring.domain.release import TrainingRecord
+    from mainspring.training.fitting import FittedInfo
     from mainspring.training.trial_record import TrialRecord
+    from mainspring.training.tuning_job import TuningResult
 
 
 def run(context: RunContext) -> str:
@@ -30,6 +36,8 @@ def run(context: RunContext) -> str:
         data=context.data,
         budget=context.budget,
         cores=len(os.sched_getaffinity(0)),
+        windows=context.learning.windows,
+        keeps=_kept(context),
     )
     try:
         result = tune(
@@ -44,7 +52,38 @@ def run(context: RunContext) -> str:
     fitted = fit_winner(job, result)
     context.save("tuning.json", result)
     context.save("fitted.json", fitted)
+    _note(context, fitted)
+    return _summary(context, result) + ("" if fitted.window is None else _window(fitted))
+
+
+def _kept(context: RunContext) -> TrainingRecord | None:
+    """How the release was trained whose parameters are kept."""
+    if context.learning.keeps is None:
+        return None
+    catalogue = context.workspace.catalogue
+    return catalogue.manifest(catalogue.find(ReleaseRef.parse(context.learning.keeps))).training
+
+
+def _note(context: RunContext, fitted: FittedInfo) -> None:
+    """In the run's record: what it learnt from and why, for people."""
+    told: dict[str, Any] = {}
+    if context.learning.keeps is not None:
+        told["parameters_of"] = context.learning.keeps
+    if fitted.window is not None:
+        told["window"] = msgspec.json.decode(msgspec.json.encode(fitted.window))
+    if told:
+        context.note(detail={**context.run.detail, **told})
+
+
+def _window(fitted: FittedInfo) -> str:
+    assert fitted.window is not None
+    return f"; learnt from {fitted.window.window} ({fitted.rows:,} rows): {fitted.window.reason}"
+
+
+def _summary(context: RunContext, result: TuningResult) -> str:
     winner = result.winner
+    if context.learning.keeps is not None:
+        return f"{winner.candidate} with the parameters of {context.learning.keeps}"
     count = f"{len(result.trials):,} trial{'' if len(result.trials) == 1 else 's'}"
     interrupted = "interrupted: " if result.ended_because == "stopped" else ""
     best = f"best {winner.candidate} with {result.metric} {winner.score:,.6g}"

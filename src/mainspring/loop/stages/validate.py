@@ -25,7 +25,7 @@ def run(context: RunContext) -> str:
 
     resolved, data = context.resolved, context.data
     report = validate(
-        context.rows,
+        _source_rows(context),
         context.schema,
         str(context.run.snapshot),
         previous=_previous_rows(context),
@@ -42,11 +42,21 @@ def run(context: RunContext) -> str:
         time=resolved.time,
         holdout=holdout,
     )
-    report = replace(report, findings=(*report.findings, *data.findings, *leaks))
+    report = replace(report, findings=(*report.findings, *context.learning.findings, *data.findings, *leaks))
     context.save("validation.json", report)
     if report.errors:
         raise _failure(report)
     return f"{len(report.warnings)} warnings" if report.warnings else "nothing to remark"
+
+
+def _source_rows(context: RunContext) -> pl.DataFrame:
+    """What schema.toml speaks of; the gateway has checked what it was asked."""
+    from mainspring.data.labelled_rows import ANSWERED
+
+    if ANSWERED not in context.rows.columns:
+        return context.rows
+    of_source = context.rows.get_column(ANSWERED).is_null()
+    return context.rows.filter(of_source).drop(ANSWERED)
 
 
 def _previous_rows(context: RunContext) -> pl.DataFrame | None:

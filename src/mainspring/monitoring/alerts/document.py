@@ -70,4 +70,5 @@ def _cause(cause: Measurement) -> dict[str, Any]:
         "rows": cause.rows,
         "note": cause.note,
         "example": dict(cause.example),
+        "job": cause.job,
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 
-from mainspring.domain.alert import Alert, AlertState, Event, Silence, advance, resolve, tell
+from mainspring.domain.alert import Alert, AlertState, Event, Silence, advance, is_another, resolve, tell
 from mainspring.domain.ids import uuid7
 from mainspring.domain.measurement import Measurement
 from mainspring.domain.monitor import Monitor
@@ -16,6 +16,7 @@ from mainspring.settings_alerts import AlertSettings
 _OPEN = (AlertState.PENDING, AlertState.FIRING)
 _MANY = 10_000  # more monitors than any model has
 _UNDECLARED = "its monitor is no longer declared"
+_ANOTHER = "a further change was found, which has an alert of its own"
 
 
 def raise_alerts(
@@ -87,6 +88,10 @@ class _Changes:
         self, alert: Alert | None, look: Sequence[Measurement], monitor: Monitor, model: str, at: datetime
     ) -> Alert | None:
         """The alert that is open after this look."""
+        if alert is not None and is_another(alert, look):
+            ended, over = resolve(alert, at, _ANOTHER)
+            self.alerts[ended.id] = self.told(ended, over)
+            alert = None
         after, event = advance(alert, look, monitor, model=model, now=at, new_id=uuid7)
         if after is None:
             self.alerts.pop(alert.id if alert else "", None)

@@ -4,18 +4,9 @@ from datetime import datetime
 
 from mainspring.domain.alert import Alert, Event, EventKind
 from mainspring.domain.measurement import Measurement
+from mainspring.domain.saying import number, shown
 
 _LONGEST = 80  # characters of a value that came with a request
-
-
-def printable(text: str) -> str:
-    """The text on one line, with control characters shown, not obeyed: values come from strangers' requests.
-
-    Examples:
-        >>> printable("a" + chr(27) + "[31mb")
-        'a\\\\x1b[31mb'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def headline(event: Event) -> str:
@@ -53,24 +44,28 @@ def describe(cause: Measurement) -> str:
     where = ", ".join(f"{name} is {_short(value)}" for name, value in sorted(cause.slice.items()))
     what = _short(cause.subject) if cause.subject else "all features at once"
     text = f"{what} where {where}" if where else what
+    if cause.job:
+        text += f" in {_short(cause.job)}"
     if cause.value is None:
-        return f"{text}: {printable(cause.note)}" if cause.note else text
+        return f"{text}: {shown(cause.note)}" if cause.note else text
     method = f"{cause.method} " if cause.method else ""
-    text += f": {method}{_number(cause.value)}"
+    text += f": {method}{number(cause.value)}"
     if cause.estimated:
         text += " (estimated)"
     if cause.bar is not None:
-        text += f" (bad {'above' if cause.value >= cause.bar else 'below'} {_number(cause.bar)})"
+        text += f" (bad {'above' if cause.value >= cause.bar else 'below'} {number(cause.bar)})"
     return text
 
 
 def details(cause: Measurement) -> list[str]:
     """What else there is to know about a cause: its window, rows, interval, reference, release, example."""
     told = [f"window: {when(cause.window.start)} to {when(cause.window.end)}, {cause.rows:,} rows"]
+    if cause.job:
+        told.append(f"score job: {_short(cause.job)}")
     if cause.low is not None and cause.high is not None:
-        told.append(f"interval: {_number(cause.low)} to {_number(cause.high)}")
+        told.append(f"interval: {number(cause.low)} to {number(cause.high)}")
     if cause.reference is not None:
-        told.append(f"reference: {_number(cause.reference)}")
+        told.append(f"reference: {number(cause.reference)}")
     if cause.p_value is not None:
         told.append(f"p-value: {cause.p_value:.2g}")
     if cause.release is not None:
@@ -78,7 +73,7 @@ def details(cause: Measurement) -> list[str]:
     if cause.example:
         told.append("example: " + ", ".join(f"{name} {_short(value)}" for name, value in cause.example.items()))
     if cause.note:
-        told.append(f"note: {printable(cause.note)}")
+        told.append(f"note: {shown(cause.note)}")
     return told
 
 
@@ -102,12 +97,6 @@ def _length(seconds: float) -> str:
     return f"{seconds:.0f} seconds"
 
 
-def _number(value: float) -> str:
-    return f"{value:.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
-
-
 def _short(value: object) -> str:
-    text = printable(
-        value if isinstance(value, str) else _number(value) if isinstance(value, float) else str(value)
-    )
+    text = shown(value if isinstance(value, str) else number(value) if isinstance(value, float) else str(value))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import polars as pl
 
+from mainspring.data.columns import values_of
 from mainspring.data.inference_kinds import Guess, Hints, guess_kind
 from mainspring.data.inference_sample import read_sample
 from mainspring.data.parsing import DTYPES, as_text, parse
 from mainspring.data.profiling import profile_batches
-from mainspring.data.showing import values_of
 from mainspring.data.sources.opening import open_source
 from mainspring.domain.schema import Column, Kind
 from mainspring.domain.source import Source

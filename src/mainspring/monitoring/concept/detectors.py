@@ -7,7 +7,7 @@ forgotten. Where that happens depends on the count of values alone: fed in any p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,12 +28,17 @@ class Found:
         index: of the value at which it was seen, counted from 0 over all values ever fed.
         since: the index of the first value after it, as far as the detector tells.
         before, after: the means on either side; `None` where the detector keeps none.
+        column: of the values, that changed.
     """
 
     index: int
     since: int
     before: float | None = None
     after: float | None = None
+    column: int = 0
+
+
+_FALSE_ALARMS = 0.1  # in a million values of a stream that does not change
 
 
 class Detector(Protocol):
@@ -61,33 +66,55 @@ def detector_of(method: str, state: Mapping[str, Any] | None = None) -> Detector
         ValueError: the state is of another version.
     """
     if method == "residual":
-        return ResidualDetector(ChangeDetector() if state is None else ChangeDetector.from_dict(state))
+        return ResidualDetector(**(state or {}))
     return RiverDetector(
         method, () if state is None else state["kept"], 0 if state is None else int(state["seen"])
     )
 
 
 class ResidualDetector:
-    """Our own, on the signed residual: the mean of truth less prediction."""
+    """Our own: a change of the mean of the signed residual, and of any other column beside it.
 
-    def __init__(self, detector: ChangeDetector) -> None:
-        self._detector = detector
-        self.seen = detector.seen + len(
-            detector.to_dict()["pending"]
-        )  # a block is not taken in before it is whole
+    The columns share the rate of false alarms that is borne. What one of them finds is the change that another has
+    told of already, where it began before that was seen.
+
+    Args:
+        columns: the state of each column's detector; none before the first values.
+        told: the index at which the last change was seen, and the column that told of it.
+    """
+
+    def __init__(self, columns: Sequence[Mapping[str, Any]] = (), told: Sequence[int] = (-1, 0)) -> None:
+        self._columns = [ChangeDetector.from_dict(one) for one in columns]
+        self._told, self._teller = told
+        # A block is not taken in before it is whole.
+        self.seen = self._columns[0].seen + len(columns[0]["pending"]) if columns else 0
 
     @property
     def ready(self) -> bool:
-        return self._detector.watches
+        return bool(self._columns) and self._columns[0].watches
 
     def update(self, values: Floats) -> list[Found]:
-        self.seen += values.size
-        return [
-            Found(one.index, one.since, one.before_mean, one.after_mean) for one in self._detector.update(values)
+        """Take in values [n] or [n, columns], always of the same form."""
+        columns = values.reshape(len(values), -1).T
+        if not self._columns:
+            rate = _FALSE_ALARMS / len(columns)
+            self._columns = [ChangeDetector(false_alarms_per_million=rate) for _ in columns]
+        self.seen += len(values)
+        seen = [
+            Found(one.index, one.since, one.before_mean, one.after_mean, number)
+            for number, (detector, column) in enumerate(zip(self._columns, columns, strict=True))
+            for one in detector.update(column)
         ]
+        return [one for one in sorted(seen, key=lambda one: (one.index, one.column)) if self._is_new(one)]
 
     def to_dict(self) -> dict[str, Any]:
-        return self._detector.to_dict()
+        return {"columns": [one.to_dict() for one in self._columns], "told": [self._told, self._teller]}
+
+    def _is_new(self, found: Found) -> bool:
+        if found.since <= self._told and found.column != self._teller:
+            return False
+        self._told, self._teller = found.index, found.column
+        return True
 
 
 class RiverDetector:

@@ -10,13 +10,11 @@ from mainspring.domain.durations import parse_duration
 from mainspring.domain.input_columns import input_columns
 from mainspring.domain.measurement import Measurement, State, Window
 from mainspring.domain.monitor import Monitor
-from mainspring.domain.prediction_log import predictions_table
 from mainspring.domain.schema import Kind
 from mainspring.monitoring.context import Context
 from mainspring.monitoring.drift.domain_classifier import MOST_ROWS, Separation, separate
 from mainspring.monitoring.drift.reference import windows_of
 from mainspring.monitoring.drift.reference_sample import sealed_inputs
-from mainspring.monitoring.hours.window_profile import window_sample
 from mainspring.monitoring.look import Look
 from mainspring.stats.multiple import FALSE_ALERTS_PER_YEAR, alpha_per_look, is_drift
 
@@ -95,8 +93,10 @@ def _reference(context: Context, monitor: Monitor, window: Window) -> tuple[pl.D
 
 def _logged(context: Context, window: Window) -> pl.DataFrame:
     """The sampled inputs of a window as the champion takes them, under their own names; no personal ones."""
-    sample = window_sample(context.tables, context.model, window)
-    present = context.tables.columns(predictions_table(context.model))
+    sample = context.sample(window)
+    if sample.is_empty():
+        return pl.DataFrame()
+    present = context.tables.columns(context.rows_table)
     fields = {field.name: field for field in context.manifest.inputs if field.personal is None}
     columns = input_columns(present, context.manifest.inputs)
     taken = {name: column for name, (column, _) in columns.items() if name in fields and column in sample.columns}

@@ -16,6 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from mainspring.data.columns import values_of
 from mainspring.domain.schema import Kind
 from mainspring.stats.ranking import rank_auc
 
@@ -107,7 +108,7 @@ class _Table:
 
     def __init__(self, rows: pl.DataFrame, kinds: Mapping[str, Kind]) -> None:
         self._coded = [kind is Kind.CATEGORY for kind in kinds.values()]
-        columns = [_numbers(rows.get_column(name), kind) for name, kind in kinds.items()]
+        columns = [_numbers(values_of(rows, name), kind) for name, kind in kinds.items()]
         self._X: NDArray[np.float64] = np.column_stack(columns)
 
     def fitted(self, chosen: NDArray[np.bool_], truth: NDArray[np.bool_]) -> Any:

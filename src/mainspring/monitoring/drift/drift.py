@@ -17,7 +17,7 @@ from mainspring.monitoring.drift.judging import Judged, judged
 from mainspring.monitoring.drift.outliers import outliers
 from mainspring.monitoring.drift.reference import Reference, reference_of
 from mainspring.monitoring.drift.words import told
-from mainspring.monitoring.hours.window_profile import WindowProfile, slices_of, window_profile
+from mainspring.monitoring.hours.window_profile import WindowProfile
 from mainspring.monitoring.look import Look
 from mainspring.release.reference_profile import PREDICTION
 from mainspring.stats.drift import compare
@@ -41,7 +41,7 @@ def drift(context: Context, monitor: Monitor, window: Window) -> list[Measuremen
     found = _Findings(monitor)
     names = monitor.features or tuple(one.name for one in context.manifest.inputs)
     for look in _looks(context, monitor, window):
-        current = window_profile(context.tables, context.model, window, slice=look.slice)
+        current = context.profile(window, slice=look.slice)
         reference = found.reference(look, current)
         if reference is not None:
             found.compare(look, names, reference.inputs.columns, current.inputs.columns, reference, current)
@@ -60,9 +60,7 @@ def prediction(context: Context, monitor: Monitor, window: Window) -> list[Measu
         # A challenger may have answered beside the champion only, unheard.
         roles = None if release == context.champion else tuple(Role)
         for look in _looks(context, monitor, window, release):
-            current = window_profile(
-                context.tables, context.model, window, release=release, roles=roles, slice=look.slice
-            )
+            current = context.profile(window, release=release, roles=roles, slice=look.slice)
             reference = found.reference(look, current, roles)
             if reference is not None:
                 before, now = reference.prediction.columns, current.prediction.columns
@@ -151,7 +149,7 @@ def _looks(context: Context, monitor: Monitor, window: Window, release: int | No
     """All rows, and each slice that the window has."""
     yield Look(context, monitor, window, release)
     if monitor.by:
-        for values, _ in slices_of(context.tables, context.model, window, monitor.by):
+        for values, _ in context.slices(window, monitor.by):
             yield Look(context, monitor, window, release, values)
 
 

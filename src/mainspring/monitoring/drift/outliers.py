@@ -12,7 +12,6 @@ from mainspring.domain.monitor import Monitor
 from mainspring.domain.prediction_log import INPUT_PREFIX
 from mainspring.monitoring.context import Context
 from mainspring.monitoring.drift.outlier_score import UNUSUAL, OutlierScore
-from mainspring.monitoring.hours.window_profile import window_sample
 from mainspring.monitoring.judgement import CONFIDENCE, Figure, judge, surety
 from mainspring.monitoring.look import Look
 from mainspring.monitoring.performance.release_rows import release_rows
@@ -36,7 +35,7 @@ def outliers(context: Context, monitor: Monitor, window: Window) -> list[Measure
     manifest = look.manifest
     if PROFILE not in manifest.files:
         return [look.unknown(f"{manifest.ref} was sealed without {PROFILE}", subject=SUBJECT)]
-    drawn = window_sample(context.tables, context.model, window, release=context.champion)
+    drawn = context.sample(window, release=context.champion)
     rows = release_rows(context, drawn, context.champion) if drawn.height else drawn
     if rows.height < monitor.min_rows:
         note = f"{rows.height:,} answers, and {monitor.min_rows:,} are needed"

@@ -12,7 +12,8 @@ from mainspring.domain.measurement import Window
 from mainspring.domain.monitor import Monitor, named_window
 from mainspring.monitoring.context import Context
 from mainspring.monitoring.drift.reference_sample import sealed_sample
-from mainspring.monitoring.hours.window_profile import rows_by_hour, window_profile
+from mainspring.monitoring.hours.window_profile import rows_by_hour
+from mainspring.monitoring.jobs.seen import windows_of_jobs
 from mainspring.release.files import read_verified
 from mainspring.release.reference_profile import PROFILE
 from mainspring.stats.profile import ColumnProfile, Profile
@@ -60,6 +61,9 @@ def reference_of(
     | `season` | of the same hours of the same weekdays of the four weeks before |
     | `START/END` | of that time |
 
+    Of a score job `previous` is the job before it, `season` are the jobs of the same weekdays, and the rows of a
+    past time are those of the jobs that began in it.
+
     The seasons of a window longer than a week lie as many whole weeks apart as they do not overlap. Hours and
     weekdays are UTC's, so that the days on which clocks change have 24 hours like all others.
 
@@ -72,10 +76,7 @@ def reference_of(
     if monitor.reference == "release":
         return _sealed(context, release or context.champion, chosen)
     windows, what = windows_of(context, monitor, window)
-    found = [
-        window_profile(context.tables, context.model, one, release=release, roles=roles, slice=chosen)
-        for one in windows
-    ]
+    found = [context.profile(one, release=release, roles=roles, slice=chosen) for one in windows]
     seen = [one for one in found if one.rows]
     rows = sum(one.rows for one in seen)
     if rows < monitor.min_rows:
@@ -94,6 +95,8 @@ def windows_of(context: Context, monitor: Monitor, window: Window) -> tuple[list
     Raises:
         DeclarationError: the named time is none.
     """
+    if context.job is not None:
+        return windows_of_jobs(context.tables, context.model, context.job, monitor.reference)
     if monitor.reference == "previous":
         return [_before(context, monitor, window)], "the window before"
     if monitor.reference == "season":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,7 +31,9 @@ from mainspring.release.reference_profile import prediction_kinds
 MOST_AHEAD = timedelta(days=1)
 """Answers that claim to be given further ahead of the clock have no hour; they are counted where they came in."""
 
-_WHOLE = "{}"  # the slice of all rows
+WHOLE = "{}"
+"""The slice of all rows."""
+
 _TRUNCATED = 100  # a release lists so many categories at most: with as many there may be others
 
 
@@ -72,7 +74,7 @@ class HourSketches:
         for (hour, release, role), group in _groups(rows, ["__hour", "release", "role"]):
             group = group.drop("__hour")
             hours = 24 if hour.date() < self._by_day_before else 1
-            self._add_group(SketchKey(hour, hours, self._generation, release, role, _WHOLE, "", ""), group)
+            self._add_group(SketchKey(hour, hours, self._generation, release, role, WHOLE, "", ""), group)
             fields = self._fields.get(release, ())
             known = {field.field.name: (field.column, field.field) for field in fields}
             for by in self._slices:
@@ -85,6 +87,10 @@ class HourSketches:
 
     def frame(self) -> pl.DataFrame:
         return sketch_frame(self._sketches.items())
+
+    def items(self) -> Iterator[tuple[SketchKey, Sketch]]:
+        """What it has seen, sketch by sketch."""
+        return iter(self._sketches.items())
 
     def _add_group(self, about: SketchKey, rows: pl.DataFrame) -> None:
         """Take in rows of one hour, release, role and slice."""
@@ -103,7 +109,7 @@ class HourSketches:
     def _count_ahead(self, rows: pl.DataFrame) -> None:
         hour = hour_of(self._now)
         for (release, role), group in _groups(rows, ["release", "role"]):
-            key = SketchKey(hour, 1, self._generation, release, role, _WHOLE, "", "")
+            key = SketchKey(hour, 1, self._generation, release, role, WHOLE, "", "")
             self._sketch(key, LOG, AHEAD, Kind.NUMBER).profile.rows += group.height
 
     def _sketch(self, about: SketchKey, part: str, column: str, kind: Kind) -> Sketch:

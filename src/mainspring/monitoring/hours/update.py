@@ -61,6 +61,12 @@ def update_hours(
     return rows
 
 
+def has_news(tables: Tables, model: str) -> bool:
+    """Whether there is anything in the prediction log that the sketches have not taken in."""
+    taken = tables.offset(profiles_table(model), _TAKEN)
+    return tables.has_grown(predictions_table(model), since=taken - 1)
+
+
 class _Book:
     """One of the two tables, and how far it has come."""
 

@@ -90,6 +90,16 @@ def window_profile(
     if release is not None:
         about &= pl.col("release") == release
     rows = valid(_of_window(tables, model, window).filter(about | (pl.col("part") == VOID)).collect())
+    return profile_of_sketches(rows, window)
+
+
+def profile_of_sketches(rows: pl.DataFrame, window: Window) -> WindowProfile:
+    """Merge sketches.
+
+    Args:
+        rows: of the table of sketches, of one slice.
+        window: that they were asked for.
+    """
     found: dict[tuple[str, str], list[tuple[int, Sketch]]] = {}
     hours: dict[datetime, int] = {}
     releases: dict[int, int] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from mainspring.domain.input_columns import input_columns
-from mainspring.domain.prediction_log import INPUT_PREFIX, predictions_table
+from mainspring.domain.prediction_log import INPUT_PREFIX
 from mainspring.monitoring.context import Context
 
 
@@ -20,7 +20,7 @@ def release_rows(context: Context, rows: pl.DataFrame, number: int) -> pl.DataFr
     """
     own = rows.filter(pl.col("release") == number)
     manifest = context.manifests.get(number)
-    table = predictions_table(context.model)
+    table = context.rows_table
     if manifest is None or not context.tables.exists(table):
         return own
     places = input_columns(context.tables.columns(table), manifest.inputs)

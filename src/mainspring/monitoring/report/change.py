@@ -9,7 +9,7 @@ from datetime import datetime
 from mainspring.domain.measurement import Measurement, State
 from mainspring.domain.monitor import MonitorKind
 from mainspring.monitoring.report.picture import FeaturePicture, told
-from mainspring.monitoring.report.series import Series
+from mainspring.monitoring.report.series import OF_JOBS, Series
 from mainspring.monitoring.report.words import example, plain, share
 
 _KINDS = (MonitorKind.DRIFT, MonitorKind.PREDICTION)
@@ -26,6 +26,7 @@ class Change:
         name: the column's.
         is_answer: that it is what the model answered, not what it was asked.
         release: whose answer it is, where several releases answer; else `None`.
+        of_jobs: that it is so in the rows of score jobs, not in the answers of the prediction log.
         series: of the column and of its parts (`age: missing`), over all rows and by slice; the worst first.
         sentence: what is different, in words; empty where nothing is known of it.
     """
@@ -36,10 +37,12 @@ class Change:
     series: tuple[Series, ...]
     picture: FeaturePicture | None
     sentence: str
+    of_jobs: bool = False
 
     @property
     def title(self) -> str:
-        return plain(self.name) + ("" if self.release is None else f" of release {self.release}")
+        whose = "" if self.release is None else f" of release {self.release}"
+        return plain(self.name) + whose + (OF_JOBS if self.of_jobs else "")
 
     @property
     def worst(self) -> Series:
@@ -60,18 +63,19 @@ def changes_of(series: Sequence[Series], pictures: Sequence[FeaturePicture]) -> 
     by_name = {picture.name: picture for picture in pictures}
     now = [one for one in series if one.kind in _KINDS and one.current]
     subjects = {one.subject for one in now}
-    answering = {one.release for one in now if one.kind == MonitorKind.PREDICTION}
-    columns: dict[tuple[str, bool, int | None], list[Series]] = {}
+    answering = {one.release for one in now if one.kind == MonitorKind.PREDICTION and not one.of_jobs}
+    columns: dict[tuple[str, bool, int | None, bool], list[Series]] = {}
     for one in now:
         is_answer = one.kind == MonitorKind.PREDICTION
-        release = one.release if is_answer and len(answering) > 1 else None
-        columns.setdefault((_column(one.subject, by_name, subjects), is_answer, release), []).append(one)
+        release = one.release if is_answer and len(answering) > 1 and not one.of_jobs else None
+        column = _column(one.subject, by_name, subjects)
+        columns.setdefault((column, is_answer, release, one.of_jobs), []).append(one)
     changes = []
-    for (name, is_answer, release), found in columns.items():
+    for (name, is_answer, release, of_jobs), found in columns.items():
         found.sort(key=_order)
-        picture = by_name.get(name)
+        picture = None if of_jobs else by_name.get(name)  # pictures are of the prediction log
         sentence = plain(_sentence(found[0], name, picture), _LONGEST_SENTENCE)
-        changes.append(Change(name, is_answer, release, tuple(found), picture, sentence))
+        changes.append(Change(name, is_answer, release, tuple(found), picture, sentence, of_jobs))
     return sorted(changes, key=lambda change: (*_order(change.worst), change.name, change.release or 0))
 
 

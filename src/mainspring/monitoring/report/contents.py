@@ -13,10 +13,12 @@ from datetime import datetime
 from mainspring.domain.alert import Alert, AlertState
 from mainspring.domain.measurement import Measurement, State, Window
 from mainspring.domain.monitor import AlertSeverity, MonitorKind
+from mainspring.monitoring.jobs.job import Job
 from mainspring.monitoring.report.change import Change, changes_of
 from mainspring.monitoring.report.headline import Headline, headline_of
 from mainspring.monitoring.report.picture import FeaturePicture
 from mainspring.monitoring.report.series import Series, series_of
+from mainspring.monitoring.report.words import counted
 
 Volume = tuple[datetime, int]
 """An hour's beginning and how many rows it has."""
@@ -50,7 +52,8 @@ class Report:
         changes: of inputs and answers, the worst first.
         series: of everything that was measured.
         alerts: firing ones first, then pending, then those resolved in this time; the worst and newest first.
-        volume: rows per hour, in order.
+        volume: answers per hour, in order.
+        jobs: the score jobs that ended, in order.
         unsaid: what there was not enough to say about.
     """
 
@@ -65,10 +68,18 @@ class Report:
     alerts: tuple[Alert, ...]
     volume: tuple[Volume, ...]
     unsaid: tuple[Unsaid, ...]
+    jobs: tuple[Job, ...] = ()
 
     @property
     def rows(self) -> int:
         return sum(rows for _, rows in self.volume)
+
+    @property
+    def seen(self) -> str:
+        """How many rows of which kind, in words; empty where there were none."""
+        of_jobs = f"{counted(sum(job.rows for job in self.jobs), 'row')} of {counted(len(self.jobs), 'score job')}"
+        parts = [counted(self.rows, "row")] if self.volume else []
+        return " and ".join([*parts, *([of_jobs] if self.jobs else [])])
 
     def of_kind(self, *kinds: MonitorKind) -> list[Series]:
         """The series of these kinds, those of the newest look first, then by subject, slice and release."""
@@ -85,6 +96,7 @@ def build_report(
     alerts: Sequence[Alert] = (),
     pictures: Sequence[FeaturePicture] = (),
     volume: Sequence[Volume] = (),
+    jobs: Sequence[Job] = (),
     releases: Sequence[int] = (),
 ) -> Report:
     """Put together what there is to say about a model.
@@ -111,6 +123,7 @@ def build_report(
         alerts=lasting,
         volume=tuple(sorted((hour, rows) for hour, rows in volume if hour in period)),
         unsaid=tuple(_unsaid(series)),
+        jobs=tuple(job for job in jobs if job.ended in period),
     )
 
 

@@ -120,9 +120,9 @@ def _since(
     for change in changed:
         if change.since is not None:
             began[change.title] = change.since
-    whole = {one.subject for one in bad if not one.slice}
+    whole = {one.name for one in bad if not one.slice}
     for one in bad:
-        if one.kind in (*_HARM, *_ELSE) and one.since is not None and not (one.slice and one.subject in whole):
+        if one.kind in (*_HARM, *_ELSE) and one.since is not None and not (one.slice and one.name in whole):
             name = _subject(one)
             began[name] = min(began.get(name, one.since), one.since)
     if not began:
@@ -204,8 +204,7 @@ def _said(series: Series, one: Measurement) -> str:
 
 
 def _subject(series: Series) -> str:
-    name = plain(series.subject or series.monitor)
-    return f"{name} of {slice_name(dict(series.slice))}" if series.slice else name
+    return f"{series.name} of {slice_name(dict(series.slice))}" if series.slice else series.name
 
 
 def _weight(series: Series) -> tuple[int, int, float]:

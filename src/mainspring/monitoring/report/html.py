@@ -84,7 +84,7 @@ def _header(report: Report) -> Html:
     facts = [
         f"release{'s' if len(releases) > 1 else ''} {listed(releases, 5)}" if releases else "",
         f"{span(report.period.length)}: {period(report.period)} UTC",
-        counted(report.rows, "row") if report.volume else "",
+        report.seen,
     ]
     return tag(
         "header",

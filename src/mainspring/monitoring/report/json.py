@@ -7,13 +7,13 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from mainspring.domain.alert import Alert
 from mainspring.domain.measurement import Measurement, Window
+from mainspring.monitoring.alerts.document import alert_document
 from mainspring.monitoring.report.change import Change
 from mainspring.monitoring.report.contents import Report
 from mainspring.monitoring.report.series import Series
 
-FORMAT = 1
+FORMAT = 2  # since 2 an alert is as `alerts show --json` has it
 
 
 def report_to_dict(report: Report) -> dict[str, Any]:
@@ -33,10 +33,11 @@ def report_to_dict(report: Report) -> dict[str, Any]:
             "hurts": headline.hurts,
             "harm": str(headline.harm),
         },
-        "alerts": [_alert(alert) for alert in report.alerts],
+        "alerts": [_plain(alert_document(alert)) for alert in report.alerts],
         "changes": [_change(change) for change in report.changes],
         "series": [_series(one) for one in report.series],
         "volume": [[_moment(hour), rows] for hour, rows in report.volume],
+        "jobs": [_plain(asdict(job)) for job in report.jobs],
         "unsaid": [
             {
                 "monitor": one.monitor,
@@ -55,6 +56,7 @@ def _change(change: Change) -> dict[str, Any]:
         "name": change.name,
         "is_answer": change.is_answer,
         "release": change.release,
+        "of_jobs": change.of_jobs,
         "state": str(change.state),
         "since": _moment(change.since),
         "sentence": change.sentence,
@@ -71,6 +73,7 @@ def _series(series: Series) -> dict[str, Any]:
         "subject": series.subject,
         "release": series.release,
         "slice": dict(series.slice),
+        "of_jobs": series.of_jobs,
         "state": str(series.state),
         "since": _moment(series.since),
         "current": series.current,
@@ -108,21 +111,7 @@ def _measurement(one: Measurement) -> dict[str, Any]:
         "estimated": one.estimated,
         "note": one.note,
         "example": _plain(dict(one.example)),
-    }
-
-
-def _alert(alert: Alert) -> dict[str, Any]:
-    return {
-        "id": alert.id,
-        "monitor": alert.monitor,
-        "severity": str(alert.severity),
-        "state": str(alert.state),
-        "owner": alert.owner,
-        "since": _moment(alert.since),
-        "fired_at": _moment(alert.fired_at),
-        "resolved_at": _moment(alert.resolved_at),
-        "last_seen": _moment(alert.last_seen),
-        "causes": [_measurement(cause) for cause in alert.causes],
+        "job": one.job,
     }
 
 

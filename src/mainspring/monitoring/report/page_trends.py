@@ -76,9 +76,9 @@ def _groups(report: Report, kinds: Sequence[MonitorKind]) -> list[list[Series]]:
 
     What was never measured has none: it stands under what could not be said.
     """
-    subjects: dict[tuple[bool, str], list[Series]] = {}
+    subjects: dict[tuple[bool, bool, str], list[Series]] = {}
     for one in report.of_kind(*kinds):
-        subjects.setdefault((one.kind == MonitorKind.CONCEPT, one.subject), []).append(one)
+        subjects.setdefault((one.kind == MonitorKind.CONCEPT, one.of_jobs, one.subject), []).append(one)
     found = [group for group in subjects.values() if any(one.shown.value is not None for one in group)]
     return sorted(found, key=lambda group: (_rank(group), group[0].kind == MonitorKind.CONCEPT))
 
@@ -90,7 +90,7 @@ def _rank(group: Sequence[Series]) -> int:
 def _panels(groups: Sequence[Sequence[Series]], report: Report, *, from_zero: bool = False) -> list[Child]:
     panels: list[Child] = [_panel(group, report, from_zero=from_zero) for group in groups[:_MOST_PANELS]]
     if len(groups) > _MOST_PANELS:
-        names = [plain(group[0].subject, 40) for group in groups[_MOST_PANELS:]]
+        names = [group[0].name for group in groups[_MOST_PANELS:]]
         panels.append(tag("p", f"And {listed(names, 20)}, all in the report's JSON.", class_="soft"))
     return panels
 
@@ -103,12 +103,12 @@ def _panel(group: Sequence[Series], report: Report, *, from_zero: bool) -> Html:
     say = sayer(main.kind, main.subject)
     one = main.shown
     children: list[Child] = [
-        tag("div", tag("h3", plain(main.subject or main.monitor)), _standing(group), class_="top"),
+        tag("div", tag("h3", main.name), _standing(group), class_="top"),
         _newest(main, one),
         _estimated(whole, main),
     ]
     if lines and any(point.value is not None for line in lines for point in line.points):
-        label = f"{plain(main.subject)} over time; newest {interval(say, one.value, one.low, one.high)}"
+        label = f"{main.name} over time; newest {interval(say, one.value, one.low, one.high)}"
         moments = _release_moments(whole)
         drawn = trend(lines, period=report.period, say=say, label=label, moments=moments, from_zero=from_zero)
         children += [drawn, legend(*words)]

@@ -15,6 +15,7 @@ from mainspring.monitoring.report.words import plain, slice_name
 _BY_METRIC = (MonitorKind.PERFORMANCE, MonitorKind.ESTIMATE)
 _NUMBERS = ("value", "low", "high", "reference", "bar", "p_value")
 _LARGEST = 1e300
+OF_JOBS = " in score jobs"
 MOST_POINTS = 168  # of a series; a week of hours
 
 
@@ -42,11 +43,21 @@ class Series:
     behind: bool
 
     @property
+    def of_jobs(self) -> bool:
+        """Whether it is of the rows of score jobs, not of the answers of the prediction log."""
+        return bool(self.points[-1].job)
+
+    @property
+    def name(self) -> str:
+        """Of what."""
+        return plain(self.subject or self.monitor, 60) + (OF_JOBS if self.of_jobs else "")
+
+    @property
     def title(self) -> str:
         """Of what, of which rows and whose answers."""
         of = [slice_name(dict(self.slice))] if self.slice else []
         of += [f"release {self.release}"] if self.release is not None else []
-        return ", ".join([plain(self.subject or self.monitor), *of])
+        return ", ".join([self.name, *of])
 
     @property
     def newest(self) -> Measurement:

@@ -12,7 +12,6 @@ from mainspring.monitoring.report.change import Change
 from mainspring.monitoring.report.contents import Report
 from mainspring.monitoring.report.series import Series, at_most
 from mainspring.monitoring.report.words import (
-    counted,
     effect_sayer,
     interval,
     listed,
@@ -80,8 +79,8 @@ def report_text(report: Report) -> RenderableType:
 
 def _seen(report: Report) -> str:
     releases = listed([str(number) for number in report.releases], 5)
-    rows = f", {counted(report.rows, 'row')}" if report.volume else ""
-    return f"{f'release {releases}, ' if releases else ''}{period(report.period)} UTC{rows}"
+    seen = f", {report.seen}" if report.seen else ""
+    return f"{f'release {releases}, ' if releases else ''}{period(report.period)} UTC{seen}"
 
 
 def _table(*columns: str, right: Sequence[str] = ()) -> Table:
@@ -137,7 +136,7 @@ def _figures(series: Sequence[Series]) -> RenderableType:
         bar = "" if newest.bar is None else f"{'≤' if at_most(one.points) else '≥'} {say(newest.bar)}"
         table.add_row(
             _sign(one.state),
-            Text(f"{plain(one.subject or one.monitor, 40)}{guess}{of}"),
+            Text(f"{one.name}{guess}{of}"),
             Text(interval(say, newest.value, newest.low, newest.high)),
             Text(bar),
             Text(trend(one.points), style="cyan"),

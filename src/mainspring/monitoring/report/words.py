@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 from mainspring.domain.measurement import Measurement, Window
 from mainspring.domain.monitor import MonitorKind
+from mainspring.domain.saying import counted as counted
+from mainspring.domain.saying import number, shown
 
 # Not `strftime`, which speaks the language of the process.
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -25,7 +27,7 @@ def plain(text: str, longest: int = _LONGEST_NAME) -> str:
         ('a\\x1b[31m\\u202eb', 'xxxx…')
     """
     text = text if len(text) <= longest else text[: longest - 1] + "…"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return shown(text)
 
 
 def figure(value: float | None) -> str:
@@ -35,11 +37,7 @@ def figure(value: float | None) -> str:
         >>> figure(0.81234), figure(1234.56), figure(12_345_678), figure(None), figure(-0.00001)
         ('0.812', '1,235', '12,345,678', '–', '-1e-05')
     """
-    if value is None or not math.isfinite(value):
-        return "–"
-    if abs(value) < 1e15 and value == int(value):
-        return f"{int(value):,}"
-    return f"{value:,.0f}" if 1_000 <= abs(value) < 1e15 else f"{value:.3g}"
+    return number(value, 3)
 
 
 def share(value: float | None) -> str:
@@ -199,14 +197,6 @@ def listed(names: Sequence[str], most: int = 2) -> str:
     if len(names) > most:
         return f"{', '.join(names[:most])} and {len(names) - most:,} more"
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1] if names else "") if part)
-
-
-def counted(count: int, thing: str) -> str:
-    """Examples:
-    >>> counted(1, "alert"), counted(1_200, "row")
-    ('1 alert', '1,200 rows')
-    """
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def slice_name(slice_: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from mainspring.data.columns import columns_of
 from mainspring.data.estimator_frame import estimator_frame
 from mainspring.domain.ids import digest_bytes, digest_json
 from mainspring.domain.release import MANIFEST_FORMAT, Manifest, RuntimeKind
@@ -78,7 +79,7 @@ def prove(original: Original, sample: Sample, settled: Settled) -> Proven:
     def answers(X: pd.DataFrame) -> NDArray[np.float64]:
         return outputs_of(model, X, output.task, output.classes)
 
-    features = sample.rows.select(column.name for column in sample.columns)
+    features = columns_of(sample.rows, [column.name for column in sample.columns])
     tolerance = SINGLE if _in_single_precision(original) else TOLERANCE
     decision = decide(lambda: _compiled(original, settled), answers, settled.fields, features, tolerance=tolerance)
     asked = frame_of(decision.golden.rows, settled.fields)

@@ -3,8 +3,6 @@
 import dataclasses
 import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -17,8 +15,11 @@ from mainspring.domain.run import Run, RunState, Stage
 from mainspring.domain.snapshot import Snapshot, SourcePart
 from mainspring.errors import StoreError, UnknownRelease, UnknownSnapshot, WorkspaceBusy
 from mainspring.stores.records import SqlRecords
+from mainspring.testing.contracts.children import child, end, go, line
 from mainspring.testing.contracts.records_alerts import AlertsContract
+from mainspring.testing.contracts.records_history import HistoryContract
 from mainspring.testing.contracts.records_keys import KeysContract
+from mainspring.testing.contracts.records_loop import LoopContract
 from mainspring.testing.contracts.records_traffic import CHALLENGER, CHAMPION, NOON, TrafficContract, a_release
 
 
@@ -47,7 +48,7 @@ def a_snapshot(snapshot_id: str, minutes: int = 0, source: str = "clicks.csv") -
     )
 
 
-class RecordsContract(AlertsContract, KeysContract, TrafficContract):
+class RecordsContract(AlertsContract, KeysContract, TrafficContract, LoopContract, HistoryContract):
     """Subclass it, and give the fixture `url` of a new, empty database."""
 
     @pytest.fixture
@@ -75,7 +76,7 @@ class RecordsContract(AlertsContract, KeysContract, TrafficContract):
         assert records.run("r1") is None
         assert records.snapshot("0123456789") is None
         assert records.find_release(ReleaseRef("adclick", alias="champion")) is None
-        assert [*records.runs(), *records.snapshots(), *records.releases(), *records.audit()] == []
+        assert [*records.runs(), *records.snapshots(), *records.releases(), *records.history()] == []
         assert dict(records.workers()) == {}
         assert records.routes().generation == 0
 
@@ -273,39 +274,37 @@ class RecordsContract(AlertsContract, KeysContract, TrafficContract):
             lease.renew()
 
     def test_a_killed_holder_is_replaced_at_once(self, records: Records, url: str) -> None:
-        holder = _child(url, "records.lease('controller', 'child', ttl=600); print('held', flush=True); input()")
+        holder = child(url, "records.lease('controller', 'child', ttl=600); print('held', flush=True); input()")
         try:
-            assert _line(holder) == "held"
+            assert line(holder) == "held"
             with pytest.raises(WorkspaceBusy, match=f"child .process {holder.pid} "):
                 records.lease("controller", "me", ttl=60)
         finally:
             holder.kill()  # and not waited for yet: it is a zombie, which holds nothing
         time.sleep(0.2)
         assert records.lease("controller", "me", ttl=60).token == 2
-        _end(holder)
+        end(holder)
 
     # Several processes
 
     def test_processes_that_open_a_new_database_at_once(self, url: str) -> None:
-        children = [_child(url, "print(records.routes().generation, flush=True)") for _ in range(3)]
-        assert [_line(child) for child in children] == ["0"] * 3
-        for child in children:
-            _end(child)
+        children = [child(url, "print(records.routes().generation, flush=True)") for _ in range(3)]
+        assert [line(one) for one in children] == ["0"] * 3
+        for one in children:
+            end(one)
 
     def test_processes_that_reserve_at_once_get_numbers_of_their_own(self, url: str) -> None:
         script = (
             "input()\n"
             "print(*[records.reserve_number('adclick', f'{os.getpid()}-{n}') for n in range(40)], flush=True)"
         )
-        children = [_child(url, f"print('up', flush=True)\n{script}") for _ in range(2)]
-        assert [_line(child) for child in children] == ["up", "up"]
-        for child in children:
-            assert child.stdin is not None
-            child.stdin.write("go\n")
-            child.stdin.flush()
-        taken = [[int(number) for number in _line(child).split()] for child in children]
-        for child, numbers in zip(children, taken, strict=True):
-            _end(child)
+        children = [child(url, f"print('up', flush=True)\n{script}") for _ in range(2)]
+        assert [line(one) for one in children] == ["up", "up"]
+        for one in children:
+            go(one)
+        taken = [[int(number) for number in line(one).split()] for one in children]
+        for one, numbers in zip(children, taken, strict=True):
+            end(one)
             assert numbers == sorted(numbers)
         assert sorted(taken[0] + taken[1]) == list(range(1, 81))
 
@@ -320,13 +319,13 @@ for number in range(1, 10_000):
     print(mine, flush=True)
 """
         for seed in range(2):
-            writer = _child(url, script)
-            acknowledged = int(_line(writer))
+            writer = child(url, script)
+            acknowledged = int(line(writer))
             time.sleep(random.Random(seed).uniform(0, 0.05))  # noqa: S311 - a moment, not a secret
             writer.kill()
             assert writer.stdout is not None
             acknowledged = max([acknowledged, *map(int, writer.stdout.read().split())])
-            _end(writer)
+            end(writer)
             routes, changes, sealed = records.routes(), records.audit(limit=10_000), records.releases()
             route = routes.of("adclick")
             assert route is not None
@@ -337,28 +336,4 @@ for number in range(1, 10_000):
             assert told == {"champion": route.champion, "challenger": route.challenger}
             assert {release.number for release in sealed} == set(route.digests)
             assert len({release.run_id for release in sealed}) == len(sealed)
-
-
-def _child(url: str, script: str) -> "subprocess.Popen[str]":
-    opening = (
-        "import dataclasses, os, sys\n"
-        "from mainspring.domain.release import Alias\n"
-        "from mainspring.stores.records import SqlRecords\n"
-        "from mainspring.testing.contracts.records import a_release\n"
-        "records = SqlRecords(sys.argv[1])\n"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", opening + script, url],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def _line(child: "subprocess.Popen[str]") -> str:
-    assert child.stdout is not None
-    return child.stdout.readline().strip()
-
-
-def _end(child: "subprocess.Popen[str]") -> None:
-    child.communicate()
+            assert records.verify_history() is None

@@ -114,12 +114,12 @@ class AlertsContract:
         assert open_records().silences() == [second, first]
         assert records.silences(NOON) == [first]
         assert records.silences(NOON + HOUR) == [second]
-        ended = records.end_silence("s2", NOON + 2 * HOUR)
+        ended = records.end_silence("s2", NOON + 2 * HOUR, actor="ana")
         assert ended == dataclasses.replace(second, until=NOON + 2 * HOUR)
-        assert records.end_silence("s2", NOON + 2.5 * HOUR) == ended
+        assert records.end_silence("s2", NOON + 2.5 * HOUR, actor="ana") == ended
         assert records.silences(NOON + 2 * HOUR) == []
         with pytest.raises(UsageError, match="no silence 's9'"):
-            records.end_silence("s9", NOON)
+            records.end_silence("s9", NOON, actor="ana")
 
     def test_a_notification_until_it_is_sent(self, records: Records) -> None:
         alert = an_alert("alert-1")

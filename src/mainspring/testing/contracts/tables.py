@@ -158,6 +158,22 @@ class TablesContract:
         assert open_tables().offset("log", "worker") == 20
         assert values_of(tables, "log") == [1, 1, 2, 2]
 
+    def test_offsets_are_read_at_once(self, tables: Tables) -> None:
+        assert tables.offsets("log", ["a", "b"]) == {"a": 0, "b": 0}
+        tables.record("log", logged(1, 2), partition="day", offsets={"a": (0, 7), "c": (0, 1)})
+        assert tables.offsets("log", ["a", "b"]) == {"a": 7, "b": 0}
+
+    def test_it_is_quickly_known_whether_a_table_has_grown(self, tables: Tables) -> None:
+        assert not tables.has_grown("log", since=-1)
+        version = tables.record("log", logged(1, 2), partition="day", offsets={})
+        assert tables.has_grown("log", since=-1)
+        assert not tables.has_grown("log", since=version)
+        tables.tidy("log")
+        assert not tables.has_grown("log", since=tables.version("log"))
+        tables.record("log", logged(1, 2), partition="day", offsets={})
+        assert tables.has_grown("log", since=version)
+        assert not tables.has_grown("log", since=tables.version("log"))
+
     def test_only_the_asked_partition_is_read(self, tables: Tables) -> None:
         days = [date(2026, 1, 30) + timedelta(days=n) for n in range(4)]
         frame = pl.concat([logged(n, 3, day) for n, day in enumerate(days)])

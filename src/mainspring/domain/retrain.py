@@ -1,0 +1,85 @@
+"""When a model is to be trained anew, and on which rows, as declared in `model.py`."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mainspring.domain.cron import parse_cron
+from mainspring.domain.durations import parse_duration
+from mainspring.errors import DeclarationError
+
+REASONS = ("drift", "performance", "new_data")
+"""What may start a training besides a schedule, new labels, and a person."""
+
+_ROWS = re.compile(r"[1-9]\d* rows")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrain:
+    """What starts a training, how often at most, and what it learns from.
+
+    Args:
+        schedule: five cron fields, UTC, e.g. `0 3 * * 1`.
+        on: `drift` (an alert of a drift, prediction or concept monitor), `performance` (an alert of a performance,
+            estimate or calibration monitor), `new_data` (the source has changed).
+        min_new_labels: as many labels since the newest training's cut start one.
+        cooldown: between two trainings at least, whoever asked for them but a person.
+        per_day: trainings a day (UTC) at most.
+        breaker: after as many trainings in a row that brought no new champion it stops, and an alert says so; a
+            person's `mainspring run` closes it again.
+        windows: the rows that are tried as training rows: `all`, `5000 rows`, `90d`, `since_change` (since the
+            newest change that was detected), `weighted 30d` (all, weighted by age with this half-life). With more
+            than one, the one that does best on newer rows, which none of them has seen, is taken.
+        labelled: learn also from predictions whose truth has come in, where the source does not have them.
+
+    Raises:
+        DeclarationError: one of them cannot be.
+    """
+
+    schedule: str | None = None
+    on: Sequence[str] = ()
+    min_new_labels: int | None = None
+    cooldown: str = "6h"
+    per_day: int = 4
+    breaker: int = 3
+    windows: Sequence[str] = ("all", "since_change")
+    labelled: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "on", (self.on,) if isinstance(self.on, str) else tuple(self.on))
+        given = (self.windows,) if isinstance(self.windows, str) else tuple(self.windows)
+        object.__setattr__(self, "windows", given)
+        for reason in self.on:
+            if reason not in REASONS:
+                raise DeclarationError(
+                    f"Retrain(on={reason!r}) is not known", cure=f"use some of: {', '.join(REASONS)}"
+                )
+        if self.schedule is not None:
+            parse_cron(self.schedule)
+        if self.min_new_labels is not None and self.min_new_labels < 1:
+            raise DeclarationError("Retrain(min_new_labels) is under 1", cure="give 1 or more")
+        for name, number in (("per_day", self.per_day), ("breaker", self.breaker)):
+            if number < 1:
+                raise DeclarationError(f"Retrain({name}) is under 1", cure="give 1 or more")
+        parse_duration(self.cooldown)
+        if not self.windows:
+            raise DeclarationError("Retrain(windows) is empty", cure='give at least one, e.g. "all"')
+        for window in self.windows:
+            _check_window(window)
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether anything but a person starts a training."""
+        return bool(self.schedule or self.on or self.min_new_labels)
+
+
+def _check_window(window: str) -> None:
+    if window in ("all", "since_change") or _ROWS.fullmatch(window):
+        return
+    try:
+        parse_duration(window.removeprefix("weighted "))
+    except DeclarationError as error:
+        raise DeclarationError(
+            f"Retrain(windows={window!r}) is no window of rows",
+            cure="use all, since_change, a number of rows (5000 rows), a time (90d) or a half-life (weighted 30d)",
+        ) from error

@@ -1,0 +1,152 @@
+"""What the monitor of the concept knows from look to look: which hours it took, what they said, what changed.
+
+An hour, or a part of it where the monitor looks more often, is taken when its labels are in. Labels that come
+after that are followed by a detector of their own: whose truth comes late is often another than whose comes in
+time (who pays late, who complains), and each is to be compared with its like. In one stream, a month's late
+labels that come at once would pass for a change.
+
+What is not seen: labels that come more than a week after their hour was taken, and corrections of labels that were
+taken. The monitors of the performance, which look at a window as a whole, see corrections that are in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from mainspring.monitoring.concept.label_stream import Hour, beginning, grain, label_stream, late_labels
+from mainspring.monitoring.concept.signals import signals
+from mainspring.monitoring.concept.stream import HourSums, Stream
+from mainspring.monitoring.look import Look
+
+STATE_FORMAT = 2
+TIMELY, LATE = "timely", "late"
+"""The two streams: what was known of an hour when it was taken, and what came later."""
+
+_LATEST = timedelta(days=7)
+"""What comes to be known of hours that lie so far before the first that still waits is not seen any more."""
+_MOST_MISSING = 2_000
+"""Hours, or parts of them, that late labels are waited for; a week has 168 hours."""
+
+_MOST_CHANGES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class NewLabels:
+    """How many labels a look saw for the first time, by the stream that they went to."""
+
+    timely: int
+    late: int
+
+
+@dataclass(slots=True)
+class Knowledge:
+    """What the monitor knows from look to look.
+
+    Attributes:
+        whose: of which release, by which method, in which form, by how much at a time.
+        next: the beginning of the first hour that was not taken yet.
+        looked: the time of the last look; `None` before the first.
+        missing: the hours that were taken in the last week, with the answers that had no label.
+        changes: the newest ones, in the order of the finding.
+    """
+
+    whose: Mapping[str, Any]
+    next: datetime
+    looked: datetime | None
+    missing: dict[datetime, int]
+    changes: list[dict[str, Any]]
+    streams: dict[str, Stream]
+
+    @classmethod
+    def resumed(cls, look: Look) -> Knowledge:
+        """What is known since the last look, or a new beginning."""
+        method = look.monitor.method
+        known = look.context.states.get(look.monitor.name, {})
+        length = grain(look.monitor)
+        whose = {
+            "format": STATE_FORMAT,
+            "release": look.release,
+            "method": method,
+            "grain": length.total_seconds(),
+        }
+        if not known or any(known.get(name) != value for name, value in whose.items()):
+            start = beginning(look.window.start, length)
+            return cls(whose, start, None, {}, [], {name: Stream(method) for name in (TIMELY, LATE)})
+        return cls(
+            whose,
+            datetime.fromisoformat(known["next"]),
+            datetime.fromisoformat(known["looked"]),
+            {datetime.fromisoformat(hour): count for hour, count in known["missing"]},
+            list(known["changes"]),
+            {name: Stream(method, state) for name, state in known["streams"].items()},
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            **self.whose,
+            "next": self.next.isoformat(),
+            "looked": self.looked.isoformat() if self.looked else None,
+            "missing": [[hour.isoformat(), count] for hour, count in sorted(self.missing.items())],
+            "changes": self.changes,
+            "streams": {name: stream.to_dict() for name, stream in self.streams.items()},
+        }
+
+    @property
+    def watches(self) -> bool:
+        """Whether the stream that most labels are of knows what is usual."""
+        return max(self.streams.values(), key=lambda stream: stream.detector.seen).detector.ready
+
+    @property
+    def seen(self) -> int:
+        return sum(stream.detector.seen for stream in self.streams.values())
+
+    def since(self, moment: datetime) -> list[HourSums]:
+        return [hour for stream in self.streams.values() for hour in stream.since(moment)]
+
+    def found_since(self, moment: datetime) -> list[dict[str, Any]]:
+        """The changes that were found after this moment, in the order in which they began."""
+        found = [one for one in self.changes if datetime.fromisoformat(one["found_at"]) > moment]
+        return sorted(found, key=lambda one: datetime.fromisoformat(one["since"]))
+
+    def take_in(self, look: Look) -> NewLabels:
+        """Feed what is new: first what came late, which was known before the hours that are taken now."""
+        timely = late = 0
+        if self.looked is not None:
+            for hour in late_labels(look, self.missing.keys(), self.looked):
+                late += self._feed(look, LATE, hour)
+                self.missing[hour.start] = max(0, self.missing[hour.start] - len(hour.known.truth))
+        for hour in label_stream(look, self.next):
+            timely += self._feed(look, TIMELY, hour)
+            self.missing[hour.start] = hour.known.answered - len(hour.known.truth)
+            self.next = hour.start + grain(look.monitor)
+        self.looked = look.context.now
+        oldest = self.next - _LATEST
+        missing = [(hour, count) for hour, count in self.missing.items() if count and hour >= oldest]
+        self.missing = dict(missing[-_MOST_MISSING:])
+        return NewLabels(timely, late)
+
+    def _feed(self, look: Look, name: str, hour: Hour) -> int:
+        values = signals(hour.known, look.monitor.method)
+        stream = self.streams[name]
+        for found in stream.feed(hour.start, values):
+            since, seen = stream.hour_of(found.since), stream.hour_of(found.index)
+            if not self._is_known(name, since):
+                change = {
+                    "stream": name,
+                    "found_at": look.context.now.isoformat(),
+                    "index": found.index,
+                    "since": since.isoformat(),
+                    "seen": seen.isoformat(),
+                    "before": found.before,
+                    "after": found.after,
+                    "column": found.column,
+                }
+                self.changes = [*self.changes, change][-_MOST_CHANGES:]
+        return len(values)
+
+    def _is_known(self, name: str, since: datetime) -> bool:
+        """Whether the other stream has told of the change already."""
+        return any(one["stream"] != name and since <= datetime.fromisoformat(one["seen"]) for one in self.changes)

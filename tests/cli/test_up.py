@@ -1,0 +1,191 @@
+"""`mainspring up`: one command that answers and runs the loop, and keeps doing so."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from mainspring.demo.gateway import Client
+from mainspring.loop.controller import LEASE
+from mainspring.project import open_project
+from mainspring.testing.shop import write_rows
+from mainspring.workspace import Workspace
+
+pytestmark = pytest.mark.timeout(600)
+
+PATIENCE = 120.0
+ROW = {"age": 50, "spend": 20.5, "city": "Ulm"}
+
+
+def until(what: Callable[[], object], words: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < deadline, f"never: {words}"
+        time.sleep(0.05)
+
+
+def process_of(up: int, role: str) -> psutil.Process | None:
+    """The gateway's or the controller's parent process, a child of `up`."""
+    try:
+        children = psutil.Process(up).children()
+        return next((child for child in children if f"mainspring.loop.{role}_process" in child.cmdline()), None)
+    except psutil.NoSuchProcess:
+        return None
+
+
+class Started:
+    """`up`, started in the project."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        command = [sys.executable, "-m", "mainspring", "up", "--json", *arguments]
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self.process = subprocess.Popen(command, cwd=folder, text=True, **pipes)
+
+    def document(self) -> dict[str, Any]:
+        """What it prints when it listens."""
+        assert self.process.stdout is not None
+        text = ""
+        for line in self.process.stdout:
+            text += line
+            if line.startswith("}"):
+                break
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+    def controls(self) -> bool:
+        """Whether a controller of ours has the lease."""
+        with Workspace(open_project(self.folder, {}).settings) as workspace:
+            try:
+                workspace.records.lease(LEASE, "a test", ttl=0.1).release()
+            except Exception as busy:
+                return f"controller of process {self.pid_of('controller')}" in str(busy)
+        return False
+
+    def pid_of(self, role: str) -> int | None:
+        found = process_of(self.process.pid, role)
+        return None if found is None else found.pid
+
+
+@contextmanager
+def started(folder: Path, *arguments: str) -> Iterator[Started]:
+    up = Started(folder, *arguments)
+    try:
+        yield up
+    finally:
+        tree = psutil.Process(up.process.pid).children(recursive=True) if up.process.poll() is None else []
+        up.process.kill()
+        up.process.communicate()
+        for process in tree:
+            if process.is_running():
+                process.kill()
+
+
+def ask(client: Client) -> str | None:
+    try:
+        return str(client.predict("shop", [ROW])["release"])
+    except Exception:
+        return None
+
+
+def test_it_answers_and_runs_the_loop_and_what_dies_comes_back_in_its_place(released_shop: Path) -> None:
+    with started(released_shop, "--port", "0") as up:
+        document = up.document()
+        assert document["models"] == ["shop"]
+        client = Client(document["address"], None)
+        until(lambda: ask(client) == "shop@1", "an answer")
+        until(up.controls, "the loop runs")
+        gone = {role: up.pid_of(role) for role in ("gateway", "controller")}
+        for pid in gone.values():
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: up.pid_of("gateway") not in (None, gone["gateway"]), "another gateway")
+        until(lambda: ask(client) == "shop@1", "an answer at the same address")
+        until(up.controls, "the loop runs again")
+        tree = psutil.Process(up.process.pid).children(recursive=True)
+        up.process.terminate()
+        _, errors = up.process.communicate(timeout=PATIENCE)
+        assert up.process.returncode == 0, errors
+        assert "by SIGKILL; it starts again" in errors
+        assert "Traceback" not in errors
+        _, alive = psutil.wait_procs(tree, timeout=PATIENCE)
+        assert alive == []
+        client.close()
+
+
+def test_killed_itself_it_leaves_nothing_behind(released_shop: Path) -> None:
+    with started(released_shop, "--port", "0") as up:
+        up.document()
+        until(up.controls, "the loop runs")
+        tree = psutil.Process(up.process.pid).children(recursive=True)
+        up.process.kill()
+        _, alive = psutil.wait_procs(tree, timeout=PATIENCE)
+        assert alive == []
+
+
+def test_a_port_that_is_taken_ends_it_with_the_cure(released_shop: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with started(released_shop, "--port", str(port)) as up:
+            output, errors = up.process.communicate(timeout=PATIENCE)
+        assert up.process.returncode == 2, errors
+        assert f"the port {port} on 127.0.0.1 is taken" in json.loads(output)["message"]
+        assert "--port" in json.loads(output)["cure"]
+
+
+def test_a_schedule_that_makes_no_sense_is_told_with_its_line(released_shop: Path) -> None:
+    model = released_shop / "model.py"
+    text = model.read_text().replace("import Gate, Model, Source", "import Gate, Model, Retrain, Source")
+    model.write_text(text.replace('task="binary",', 'task="binary", retrain=Retrain(schedule="0 25 * * *"),'))
+    with started(released_shop) as up:
+        output, _ = up.process.communicate(timeout=PATIENCE)
+    assert up.process.returncode == 1
+    found = json.loads(output)
+    assert "'25' is no hour" in found["message"]
+    assert found["where"]["file"] == "model.py"
+    assert found["where"]["line"] is not None
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3_600)
+def test_killed_at_random_again_and_again_it_answers_and_trains_once_for_each_cause(released_shop: Path) -> None:
+    dice = random.Random(7)
+    model = released_shop / "model.py"
+    text = model.read_text().replace("import Gate, Model, Source", "import Gate, Model, Retrain, Source")
+    policy = 'Retrain(on="new_data", cooldown="1s", per_day=100, breaker=100)'
+    model.write_text(text.replace('task="binary",', f'task="binary", monitors=[], retrain={policy},'))
+    (released_shop / "mainspring.toml").write_text('name = "shop"\n[run]\nbudget = "1 trial"\n')
+    with (
+        started(released_shop, "--port", "0") as up,
+        Workspace(open_project(released_shop, {}).settings) as workspace,
+    ):
+        client = Client(up.document()["address"], None)
+        for release in range(2, 7):
+            write_rows(released_shop / "rows.csv", rows=1_500 + 50 * release)
+            deadline = time.monotonic() + 600
+            while workspace.records.routes().of("shop").champion != release:
+                assert time.monotonic() < deadline, "it goes on"
+                time.sleep(
+                    dice.expovariate(1 / 45)
+                )  # some live long enough to get on: they start again ever later
+                for role in dice.choice([("gateway",), ("controller",), ("gateway", "controller")]):
+                    pid = up.pid_of(role)
+                    if pid is not None:
+                        os.kill(pid, signal.SIGKILL)
+            until(lambda release=release: ask(client) == f"shop@{release}", "the new champion answers")
+        client.close()
+        assert workspace.records.verify_history() is None
+        kinds = [entry.kind for entry in workspace.records.history("shop", limit=1_000)]
+        assert kinds.count("trigger") == kinds.count("champion") - 1 == 5
+        assert [record.number for record in workspace.records.releases("shop")] == [6, 5, 4, 3, 2, 1]
