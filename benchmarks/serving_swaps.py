@@ -9,9 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-from mainspring.cli.promotion import ROLLED_BACK, previous_champion
 from mainspring.domain.release import ReleaseRef
 from mainspring.loop.promotion import make_champion
+from mainspring.loop.rollback_target import ROLLED_BACK, champions_before
 from mainspring.settings import load_settings
 from mainspring.workspace import Workspace
 from serving_peers import MODEL
@@ -34,7 +34,7 @@ def main() -> None:
             champion = records.find_release(ReleaseRef(MODEL, alias="champion"))
             rollback = count % every == 0
             if rollback:
-                number, reason = previous_champion(records.audit(MODEL, limit=20)), f"{ROLLED_BACK}: measured"
+                number, reason = champions_before(records.audit(MODEL, limit=20))[0], f"{ROLLED_BACK}: measured"
             else:
                 number, reason = next(one for one in numbers if one != champion.number), "measured"
             record = records.find_release(ReleaseRef(MODEL, number=number))
