@@ -11,15 +11,14 @@ import pytest
 
 from mainspring.cli.main import call
 from mainspring.data.labels import DTYPES
-from mainspring.domain.ids import digest_bytes
 from mainspring.domain.prediction_log import PREDICTION_COLUMNS, Role, predictions_table
-from mainspring.domain.release import Alias, ReleaseRecord
+from mainspring.domain.release import Alias
 from mainspring.domain.routing import Arm, Traffic
 from mainspring.release.sealing import seal
 from mainspring.release.signing import signing_key
 from mainspring.settings import load_settings
 from mainspring.testing.clock import FakeClock
-from mainspring.testing.sealed import a_seal_order
+from mainspring.testing.sealed import a_seal_order, put_sealed
 from mainspring.workspace import Workspace
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -136,18 +135,7 @@ def tested(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Workspace(load_settings(root, {}), clock) as workspace:
         folder = workspace.settings.releases / "adclick" / "1"
         manifest = seal(a_seal_order(rows=300), folder=folder, key=signing_key(workspace.keys))
-        workspace.records.put_release(
-            ReleaseRecord(
-                model="adclick",
-                number=1,
-                run_id=manifest.run_id,
-                digest=digest_bytes((folder / "manifest.json").read_bytes()),
-                place="adclick/1",
-                created_at=manifest.created_at,
-                runtime=manifest.runtime.kind,
-                metrics={},
-            )
-        )
+        put_sealed(workspace, manifest, folder)
         workspace.records.set_alias("adclick", Alias.CHAMPION, 1, actor="ana", reason="first")
         rules = Traffic(arms=(Arm("same", 1, 0.5),))
         workspace.records.set_traffic("adclick", rules, actor="ana", reason="a test of the test")

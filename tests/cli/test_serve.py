@@ -2,7 +2,7 @@
 
 import pytest
 
-from mainspring.cli.serve import greeting
+from mainspring.cli.listening import greeting
 
 
 @pytest.mark.parametrize(

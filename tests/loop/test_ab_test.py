@@ -15,9 +15,8 @@ import pytest
 
 from mainspring.data.labels import DTYPES, label_frame
 from mainspring.domain.feedback import message
-from mainspring.domain.ids import digest_bytes
 from mainspring.domain.prediction_log import PREDICTION_COLUMNS, Role, labels_table, predictions_table
-from mainspring.domain.release import Alias, ReleaseRecord
+from mainspring.domain.release import Alias
 from mainspring.domain.routing import Arm, Share, Traffic, assign
 from mainspring.errors import UsageError
 from mainspring.loop.ab_period import newest_test
@@ -26,7 +25,7 @@ from mainspring.release.sealing import seal
 from mainspring.release.signing import signing_key
 from mainspring.settings import load_settings
 from mainspring.testing.clock import FakeClock
-from mainspring.testing.sealed import a_seal_order
+from mainspring.testing.sealed import a_seal_order, put_sealed
 from mainspring.workspace import Workspace
 
 START = datetime(2026, 3, 2, 22, tzinfo=UTC)
@@ -137,18 +136,7 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in (1, 2):
             folder = workspace.settings.releases / "adclick" / str(number)
             manifest = seal(a_seal_order(rows=300, number=number), folder=folder, key=signing_key(workspace.keys))
-            workspace.records.put_release(
-                ReleaseRecord(
-                    model="adclick",
-                    number=number,
-                    run_id=manifest.run_id,
-                    digest=digest_bytes((folder / "manifest.json").read_bytes()),
-                    place=f"adclick/{number}",
-                    created_at=manifest.created_at,
-                    runtime=manifest.runtime.kind,
-                    metrics={},
-                )
-            )
+            put_sealed(workspace, manifest, folder)
     return root
 
 

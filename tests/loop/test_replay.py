@@ -6,15 +6,13 @@ import os
 import signal
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from mainspring.domain.ids import digest_bytes
-from mainspring.domain.release import Alias, Manifest, ReleaseRecord, ReleaseRef
+from mainspring.domain.release import Alias, Manifest, ReleaseRef
 from mainspring.domain.rollout import Rollout
 from mainspring.domain.rollout_state import RolloutStage, RolloutState
 from mainspring.domain.schema import Personal
@@ -29,7 +27,7 @@ from mainspring.settings import load_settings
 from mainspring.testing.clock import FakeClock
 from mainspring.testing.production import store_answers, store_labels
 from mainspring.testing.releases import A_TRAINING, a_manifest
-from mainspring.testing.sealed import a_seal_order, some_rows
+from mainspring.testing.sealed import a_seal_order, put_sealed, some_rows
 from mainspring.training.stable_hash import hash_key
 from mainspring.workspace import Workspace
 
@@ -47,7 +45,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Any:
         for number, rows in ((1, 700), (2, 4_000)):
             folder = workspace.settings.releases / "adclick" / str(number)
             manifest = seal(a_seal_order(rows=rows, number=number), folder=folder, key=signing_key(workspace.keys))
-            workspace.records.put_release(_record(manifest, folder))
+            put_sealed(workspace, manifest, folder)
         workspace.records.set_alias("adclick", Alias.CHAMPION, 1, actor="test", reason="first")
         champion = workspace.catalogue.find(ReleaseRef("adclick", 1))
         with workspace.open_release(champion) as release:
@@ -63,19 +61,6 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Any:
                     workspace.tables, release.manifest, [ids[n] for n in said], [truth[n] for n in said], at[-1]
                 )
         yield workspace
-
-
-def _record(manifest: Manifest, folder: Path) -> ReleaseRecord:
-    return ReleaseRecord(
-        model="adclick",
-        number=manifest.number,
-        run_id=f"run {manifest.number}",
-        digest=digest_bytes((folder / "manifest.json").read_bytes()),
-        place=f"adclick/{manifest.number}",
-        created_at=manifest.created_at,
-        runtime=manifest.runtime.kind,
-        metrics={},
-    )
 
 
 def a_state(**plan: Any) -> RolloutState:

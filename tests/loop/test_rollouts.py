@@ -13,7 +13,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mainspring.domain.ids import digest_bytes
 from mainspring.domain.model import Model
 from mainspring.domain.prediction_log import Role
 from mainspring.domain.release import Alias, Manifest, ReleaseRecord, ReleaseRef
@@ -30,7 +29,7 @@ from mainspring.release.signing import signing_key
 from mainspring.settings import load_settings
 from mainspring.testing.clock import FakeClock
 from mainspring.testing.production import store_answers, store_labels
-from mainspring.testing.sealed import a_seal_order, some_rows
+from mainspring.testing.sealed import a_seal_order, put_sealed, some_rows
 from mainspring.workspace import Workspace
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -142,17 +141,7 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             folder = workspace.settings.releases / place
             order = a_seal_order(rows=rows, number=number)
             manifest = seal(order, folder=folder, key=signing_key(workspace.keys))
-            record = ReleaseRecord(
-                model="adclick",
-                number=number,
-                run_id=f"run {number}",
-                digest=digest_bytes((folder / "manifest.json").read_bytes()),
-                place=place,
-                created_at=manifest.created_at,
-                runtime=manifest.runtime.kind,
-                metrics={},
-            )
-            workspace.records.put_release(record)
+            record = put_sealed(workspace, manifest, folder)
             workspace.tracking.mirror_release(record, folder, None)
         workspace.records.set_alias("adclick", Alias.CHAMPION, 1, actor="test", reason="first")
     return root
@@ -300,6 +289,7 @@ def test_a_newer_release_takes_the_place_of_one_that_nobody_heard_and_waits_for_
     production: Production,
 ) -> None:
     production.begin(GOOD)
+    production.clock.sleep(1)
     assert "begins" in production.begin(WORSE)
     assert [one.end for one in production.workspace.records.rollouts("adclick")] == [None, RolloutEnd.SUPERSEDED]
     by_hand.reject(production.workspace, "adclick", actor="ana", reason="a slip")

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from mainspring.domain.ids import digest_bytes
 from mainspring.domain.model import Model
-from mainspring.domain.release import Alias, ReleaseRecord, ReleaseRef
+from mainspring.domain.release import Alias, ReleaseRef
 from mainspring.domain.rollout import Canary, Rollout
 from mainspring.domain.rollout_state import Guard, Paired, RolloutState, StepEvidence
 from mainspring.domain.source import Source
@@ -26,7 +25,7 @@ from mainspring.release.signing import signing_key
 from mainspring.settings import load_settings
 from mainspring.stores.records import SqlRecords
 from mainspring.testing.clock import FakeClock
-from mainspring.testing.sealed import a_seal_order
+from mainspring.testing.sealed import a_seal_order, put_sealed
 from mainspring.workspace import Workspace
 
 PLAN = Rollout(shadow="1m", canary=Canary([5, 50], each="1m"), min_requests=1, replay=None, bake="5m")
@@ -51,17 +50,7 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             folder = workspace.settings.releases / "adclick" / str(number)
             if number > 1:
                 shutil.copytree(first, folder)
-            record = ReleaseRecord(
-                model="adclick",
-                number=number,
-                run_id=f"run {number}",
-                digest=digest_bytes((folder / "manifest.json").read_bytes()),
-                place=f"adclick/{number}",
-                created_at=manifest.created_at,
-                runtime=manifest.runtime.kind,
-                metrics={},
-            )
-            workspace.records.put_release(record)
+            record = put_sealed(workspace, replace(manifest, number=number), folder)
             workspace.tracking.mirror_release(record, folder, None)
         workspace.records.set_alias("adclick", Alias.CHAMPION, 1, actor="test", reason="first")
     return root

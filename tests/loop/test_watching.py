@@ -13,11 +13,10 @@ import polars as pl
 import pytest
 
 from mainspring.domain.alert import AlertState
-from mainspring.domain.ids import digest_bytes
 from mainspring.domain.measurement import METRICS_FILE, Measurement, State
 from mainspring.domain.model import Model
 from mainspring.domain.monitor import Monitor
-from mainspring.domain.release import Alias, Manifest, ReleaseRecord, ReleaseRef
+from mainspring.domain.release import Alias, Manifest, ReleaseRef
 from mainspring.domain.source import Source
 from mainspring.errors import WorkspaceBusy
 from mainspring.loop.reporting import model_report
@@ -28,7 +27,7 @@ from mainspring.release.signing import signing_key
 from mainspring.settings import load_settings
 from mainspring.testing.clock import FakeClock
 from mainspring.testing.production import store_answers, store_labels
-from mainspring.testing.sealed import a_seal_order, some_rows
+from mainspring.testing.sealed import a_seal_order, put_sealed, some_rows
 from mainspring.workspace import Workspace
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -91,18 +90,7 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Workspace(load_settings(root, {})) as workspace:
         folder = workspace.settings.releases / "adclick" / "1"
         manifest = seal(a_seal_order(rows=6_000), folder=folder, key=signing_key(workspace.keys))
-        workspace.records.put_release(
-            ReleaseRecord(
-                model="adclick",
-                number=1,
-                run_id=manifest.run_id,
-                digest=digest_bytes((folder / "manifest.json").read_bytes()),
-                place="adclick/1",
-                created_at=manifest.created_at,
-                runtime=manifest.runtime.kind,
-                metrics={},
-            )
-        )
+        put_sealed(workspace, manifest, folder)
         workspace.records.set_alias("adclick", Alias.CHAMPION, 1, actor="test", reason="test")
     return root
 

@@ -10,10 +10,9 @@ import polars as pl
 import pytest
 
 from mainspring.domain.alert import AlertState, Silence
-from mainspring.domain.ids import digest_bytes
 from mainspring.domain.model import Model
 from mainspring.domain.monitor import Monitor
-from mainspring.domain.release import Alias, ReleaseRecord
+from mainspring.domain.release import Alias
 from mainspring.domain.source import Source
 from mainspring.loop.watching import Watch
 from mainspring.monitoring.jobs.watcher import JobWatcher
@@ -23,7 +22,7 @@ from mainspring.settings import load_settings
 from mainspring.stores.tables_delta import DeltaTables
 from mainspring.testing.clock import FakeClock
 from mainspring.testing.production import store_answers
-from mainspring.testing.sealed import a_seal_order, some_rows
+from mainspring.testing.sealed import a_seal_order, put_sealed, some_rows
 from mainspring.workspace import Workspace
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -36,18 +35,7 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Workspace(load_settings(root, {})) as workspace:
         folder = workspace.settings.releases / "adclick" / "1"
         manifest = seal(a_seal_order(rows=2_000), folder=folder, key=signing_key(workspace.keys))
-        workspace.records.put_release(
-            ReleaseRecord(
-                model="adclick",
-                number=1,
-                run_id=manifest.run_id,
-                digest=digest_bytes((folder / "manifest.json").read_bytes()),
-                place="adclick/1",
-                created_at=manifest.created_at,
-                runtime=manifest.runtime.kind,
-                metrics={},
-            )
-        )
+        put_sealed(workspace, manifest, folder)
     return root
 
 

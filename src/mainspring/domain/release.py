@@ -250,6 +250,20 @@ class ReleaseRecord:
     metrics: dict[str, Estimate]
     aliases: tuple[str, ...] = field(default=())
 
+    @classmethod
+    def of(cls, manifest: Manifest, *, digest: str, place: str) -> "ReleaseRecord":
+        """The record of a sealed release; arguments as the attributes."""
+        return cls(
+            model=manifest.model,
+            number=manifest.number,
+            run_id=manifest.run_id,
+            digest=digest,
+            place=place,
+            created_at=manifest.created_at,
+            runtime=manifest.runtime.kind,
+            metrics=manifest.metrics,
+        )
+
     @property
     def ref(self) -> ReleaseRef:
         return ReleaseRef(self.model, self.number)

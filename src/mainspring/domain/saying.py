@@ -1,6 +1,7 @@
-"""Numbers, counts and strangers' texts as people read them: the same in the terminal, in alerts and on pages."""
+"""Numbers, counts, strangers' texts and ends of processes as people read them: the same wherever they are told."""
 
 import math
+import signal
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -38,3 +39,18 @@ def counted(count: int, thing: str) -> str:
         ('1 worker', '1,200 trials')
     """
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def manner(code: int) -> str:
+    """How a process ended, by its exit code; of a signal the negative number.
+
+    Examples:
+        >>> manner(1), manner(-9)
+        ('with exit code 1', 'by SIGKILL')
+    """
+    if code >= 0:
+        return f"with exit code {code}"
+    try:
+        return f"by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"by signal {-code}"

@@ -118,16 +118,8 @@ def _registered(
         folder=folder,
         key=signing_key(workspace.keys),
     )
-    record = before or ReleaseRecord(
-        model=model,
-        number=number,
-        run_id=run_id,
-        digest=digest_bytes((folder / MANIFEST).read_bytes()),
-        place=f"{model}/{number}",
-        created_at=manifest.created_at,
-        runtime=manifest.runtime.kind,
-        metrics=manifest.metrics,
-    )
+    digest = digest_bytes((folder / MANIFEST).read_bytes())
+    record = before or ReleaseRecord.of(manifest, digest=digest, place=f"{model}/{number}")
     workspace.records.put_release(record)
     unmirrored = ""
     try:

@@ -93,18 +93,3 @@ class Child:
         for line in self._process.stdout:
             with suppress(msgspec.DecodeError, msgspec.ValidationError):
                 self.told = msgspec.json.decode(line, type=dict[str, Any])
-
-
-def manner(code: int) -> str:
-    """How a process ended, in words.
-
-    Examples:
-        >>> manner(1), manner(-9)
-        ('with exit code 1', 'by SIGKILL')
-    """
-    if code >= 0:
-        return f"with exit code {code}"
-    try:
-        return f"by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"by signal {-code}"

@@ -9,8 +9,6 @@ import os
 import resource
 import socket
 import sys
-import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,11 +17,10 @@ import msgspec
 import numpy as np
 
 from mainspring.release.runtimes.frames import Answer, receive, send
+from mainspring.release.runtimes.orphans import end_with_parent
 
 if TYPE_CHECKING:
     from mainspring.release.opening import OpenRelease
-
-_LOOK_EVERY = 0.5  # seconds between looks at whether the parent still lives
 
 
 class Opening(msgspec.Struct):
@@ -49,7 +46,7 @@ class Rows(msgspec.Struct):
 def main(descriptor: int) -> None:
     """Answer until the other end is gone."""
     os.dup2(2, 1)  # what the release's libraries print is no answer
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    end_with_parent()
     channel = socket.socket(fileno=descriptor)
     with suppress(EOFError, ConnectionError, KeyboardInterrupt):
         opening = receive(channel, Opening)
@@ -97,13 +94,6 @@ def _limit_memory(memory: int) -> None:
         resource.setrlimit(
             resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
         )
-
-
-def _end_with_parent(parent: int) -> None:
-    """The closed socket ends an idle process; this ends one that computes for ever."""
-    while os.getppid() == parent:
-        time.sleep(_LOOK_EVERY)
-    os._exit(0)
 
 
 if __name__ == "__main__":

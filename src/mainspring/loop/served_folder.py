@@ -102,18 +102,7 @@ def _check_models(manifests: Sequence[Manifest]) -> None:
 def _register(workspace: Workspace, manifest: Manifest, digest: str, place: Path) -> None:
     records = workspace.records
     if records.find_release(manifest.ref) is None:
-        records.put_release(
-            ReleaseRecord(
-                model=manifest.model,
-                number=manifest.number,
-                run_id=manifest.run_id,
-                digest=digest,
-                place=str(place),
-                created_at=manifest.created_at,
-                runtime=manifest.runtime.kind,
-                metrics=manifest.metrics,
-            )
-        )
+        records.put_release(ReleaseRecord.of(manifest, digest=digest, place=str(place)))
     records.set_alias(
         manifest.model, Alias.CHAMPION, manifest.number, actor="serve", reason="the folder that is served"
     )

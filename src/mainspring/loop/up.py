@@ -14,7 +14,8 @@ import msgspec
 
 from mainspring import errors
 from mainspring.clock import SYSTEM_CLOCK, Clock
-from mainspring.loop.child import Child, manner
+from mainspring.domain.saying import manner
+from mainspring.loop.child import Child
 from mainspring.loop.controller_process import ControllerOrders
 from mainspring.loop.gateway_process import GatewayOrders
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mainspring.clock import Clock
-from mainspring.loop.child import Child, manner
+from mainspring.domain.saying import manner
+from mainspring.loop.child import Child
 
 
 @dataclass(frozen=True, slots=True)

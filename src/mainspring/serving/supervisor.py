@@ -2,7 +2,6 @@
 
 import logging
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from contextlib import suppress
 import msgspec
 
 from mainspring.clock import Clock
+from mainspring.domain.saying import manner
 from mainspring.serving.options import WorkerOrders
 from mainspring.serving.reports import TABLE_CHANGED, Report, decode_report
 
@@ -132,7 +132,7 @@ class ChildProcess:
             return True
         self._failures = 0 if now - self._started_at > _STEADY else self._failures + 1
         pause = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
-        _LOG.error("%s ended %s; another starts in %g s", self.name, _manner(code), pause)
+        _LOG.error("%s ended %s; another starts in %g s", self.name, manner(code), pause)
         self._start_at = now + pause
         self._forget()
         return True
@@ -189,12 +189,3 @@ class WorkerProcess(ChildProcess):
             clock,
         )
         self.orders = orders
-
-
-def _manner(code: int) -> str:
-    if code >= 0:
-        return f"with exit code {code}"
-    try:
-        return f"by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"by signal {-code}"

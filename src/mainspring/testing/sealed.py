@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from mainspring.data.estimator_frame import estimator_frame
+from mainspring.domain.ids import digest_bytes
+from mainspring.domain.release import Manifest, ReleaseRecord
 from mainspring.domain.schema import Column, Kind
 from mainspring.domain.task import Task
 from mainspring.domain.verdict import Estimate, Outcome, Verdict
 from mainspring.release.card import CardFacts, Comparison
+from mainspring.release.manifest import MANIFEST
 from mainspring.release.sealing import SealOrder
 from mainspring.testing.releases import A_TRAINING
+from mainspring.workspace import Workspace
 
 COLUMNS = (
     Column("age", Kind.INTEGER, missing=("",)),
@@ -139,3 +144,11 @@ def a_seal_order(
         ),
     )
     return replace(order, **changes)
+
+
+def put_sealed(workspace: Workspace, manifest: Manifest, folder: Path) -> ReleaseRecord:
+    """Enter a sealed release, which lies at its place, into the workspace's records."""
+    digest = digest_bytes((folder / MANIFEST).read_bytes())
+    record = ReleaseRecord.of(manifest, digest=digest, place=f"{folder.parent.name}/{folder.name}")
+    workspace.records.put_release(record)
+    return record

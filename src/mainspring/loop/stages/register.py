@@ -13,16 +13,7 @@ def run(context: RunContext) -> str:
     folder = context.workspace.settings.releases / place
     content = (folder / MANIFEST).read_bytes()
     manifest = decode_manifest(content)
-    record = ReleaseRecord(
-        model=manifest.model,
-        number=manifest.number,
-        run_id=manifest.run_id,
-        digest=digest_bytes(content),
-        place=place,
-        created_at=manifest.created_at,
-        runtime=manifest.runtime.kind,
-        metrics=manifest.metrics,
-    )
+    record = ReleaseRecord.of(manifest, digest=digest_bytes(content), place=place)
     context.workspace.records.put_release(record)
     context.workspace.tracking.mirror_release(record, folder, context.run.tracking_id)
     return f"{record.ref}"

@@ -8,8 +8,6 @@ It reads no file of the release itself: the bytes come over the socket, as they 
 import os
 import socket
 import sys
-import threading
-import time
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -21,15 +19,14 @@ from mainspring.domain.release import InputField
 from mainspring.domain.task import Task
 from mainspring.errors import MainspringError
 from mainspring.release.runtimes import frames
-
-_LOOK_EVERY = 0.5  # seconds between looks at whether the parent still lives
+from mainspring.release.runtimes.orphans import end_with_parent
 
 
 def main(descriptor: int) -> None:
     """Answer until the other end is gone."""
     # What the user's code prints must not mix into anything of the parent's.
     os.dup2(2, 1)
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    end_with_parent()
     warnings.simplefilter("ignore")
     channel = socket.socket(fileno=descriptor)
     try:
@@ -71,13 +68,6 @@ def _answer(
     except MemoryError:
         return frames.Answer(problem="the rows do not fit into memory", cure="send fewer rows at once")
     return frames.Answer(np.ascontiguousarray(outputs).tobytes(), outputs.shape[1])
-
-
-def _end_with_parent(parent: int) -> None:
-    """The closed socket ends an idle process; this ends one whose estimator computes for ever."""
-    while os.getppid() == parent:
-        time.sleep(_LOOK_EVERY)
-    os._exit(0)
 
 
 if __name__ == "__main__":
