@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from mainspring.domain.release import ReleaseRef
-from mainspring.loop.promotion import make_champion
-from mainspring.loop.rollback_target import ROLLED_BACK, champions_before
+from mainspring.loop.rollout.promotion import make_champion
+from mainspring.loop.rollout.rollback_target import ROLLED_BACK, champions_before
 from mainspring.settings import load_settings
 from mainspring.workspace import Workspace
 from serving_peers import MODEL

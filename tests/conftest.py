@@ -32,7 +32,7 @@ def shop(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def _first_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mainspring.domain.budget import Budget
-    from mainspring.loop.lifecycle import run
+    from mainspring.loop.lifecycle.workflow import run
     from mainspring.project import load_project
 
     folder = make_shop(tmp_path_factory.mktemp("released") / "shop")

@@ -13,7 +13,7 @@ import pytest
 from mainspring.cli.main import call
 from mainspring.domain.budget import Budget
 from mainspring.domain.release import ReleaseRef
-from mainspring.loop.lifecycle import run
+from mainspring.loop.lifecycle.workflow import run
 from mainspring.loop.reporting import model_report
 from mainspring.loop.watching import Watch
 from mainspring.project import load_project

@@ -14,7 +14,7 @@ from mainspring.demo.live import Lived
 from mainspring.demo.story import Story
 from mainspring.demo.traffic import Counts
 from mainspring.domain.release import ReleaseRef
-from mainspring.loop.reproduction import ReproductionReport
+from mainspring.loop.releases.reproduction import ReproductionReport
 from mainspring.testing.releases import a_manifest
 
 RATES = ClickThrough(900, chosen=0.25, clicked=0.24, best=0.35, random=0.1)

@@ -10,7 +10,7 @@ from mainspring.domain.rollout_state import RolloutStage, RolloutState
 from mainspring.domain.trigger import Trigger, TriggerKind
 from mainspring.domain.trigger_signals import Held, TriggerMemory
 from mainspring.loop.loop_status import loop_status
-from mainspring.loop.trigger_state import Pending, TriggerState, write_state
+from mainspring.loop.retraining.state import Pending, TriggerState, write_state
 from mainspring.settings import load_settings
 from mainspring.testing.clock import FakeClock
 from mainspring.workspace import Workspace

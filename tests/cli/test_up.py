@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from mainspring.demo.gateway import Client
-from mainspring.loop.controller import LEASE
+from mainspring.loop.processes.controller import LEASE
 from mainspring.project import open_project
 from mainspring.testing.shop import write_rows
 from mainspring.workspace import Workspace
@@ -39,7 +39,7 @@ def process_of(up: int, role: str) -> psutil.Process | None:
     """The gateway's or the controller's parent process, a child of `up`."""
     try:
         children = psutil.Process(up).children()
-        return next((child for child in children if f"mainspring.loop.{role}_process" in child.cmdline()), None)
+        return next((child for child in children if f"mainspring.loop.processes.{role}_process" in child.cmdline()), None)
     except psutil.NoSuchProcess:
         return None
 

@@ -11,7 +11,7 @@ from mainspring.demo.story import RATE, tell
 from mainspring.domain.durations import parse_duration
 from mainspring.domain.release import Alias, ReleaseRecord
 from mainspring.errors import UsageError
-from mainspring.loop.progress import Silent
+from mainspring.loop.lifecycle.progress import Silent
 from mainspring.project import load_project
 from mainspring.workspace import Workspace
 

@@ -23,7 +23,7 @@ from mainspring.domain.monitor import DEFAULT_MONITORS, Monitor
 from mainspring.domain.prediction_log import labels_table, predictions_table
 from mainspring.domain.release import Manifest, ReleaseRef
 from mainspring.domain.source import Source
-from mainspring.loop.lifecycle import run
+from mainspring.loop.lifecycle.workflow import run
 from mainspring.loop.watching import Watch
 from mainspring.project import load_project
 from mainspring.serving.upkeep import Upkeep

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mainspring.errors import TamperedRelease, UsageError
-from mainspring.loop.served_folder import open_folder
+from mainspring.loop.releases.served_folder import open_folder
 from mainspring.release.signing import signing_key
 from mainspring.settings import load_settings
 

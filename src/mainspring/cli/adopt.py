@@ -10,7 +10,7 @@ from mainspring.domain.task import Task
 from mainspring.errors import ProjectError
 
 if TYPE_CHECKING:
-    from mainspring.loop.adoption import Adoption
+    from mainspring.loop.releases.adoption import Adoption
     from mainspring.workspace import Workspace
 
 
@@ -58,7 +58,7 @@ def adopt(
     joblib file and any other MLflow model run code when they are loaded, and need --trust. The release holds the
     model as it is and answers as it does, which its golden requests prove. It answers nobody until promoted.
     """
-    from mainspring.loop.adoption import AdoptionRequest, adopt
+    from mainspring.loop.releases.adoption import AdoptionRequest, adopt
     from mainspring.release.adoption.sample import SampleOrder
     from mainspring.release.adoption.settling import Said
 
@@ -94,7 +94,7 @@ def _workspace(session: Session) -> "Workspace":
 
 
 def _promote(session: Session, workspace: "Workspace", adopted: "Adoption") -> None:
-    from mainspring.loop import promotion
+    from mainspring.loop.rollout import promotion
 
     record = workspace.catalogue.find(adopted.manifest.ref)
     _, everywhere = promotion.make_champion(

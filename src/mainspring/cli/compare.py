@@ -94,7 +94,7 @@ def compare(
 def _releases(session: Session, a: str, b: str) -> None:
     from mainspring.cli.views import interval
     from mainspring.domain.release import ReleaseRef
-    from mainspring.loop.comparison import compare as compare_releases
+    from mainspring.loop.releases.comparison import compare as compare_releases
 
     output = session.output
     references = ReleaseRef.parse(a), ReleaseRef.parse(b)

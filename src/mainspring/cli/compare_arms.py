@@ -8,7 +8,7 @@ from mainspring.errors import UsageError
 
 if TYPE_CHECKING:
     from mainspring.cli.output import Output
-    from mainspring.loop.ab_test import AbTest, Figures, GroupFigure
+    from mainspring.loop.ab.analysis import AbTest, Figures, GroupFigure
 
 
 def show_arms(session: Session, model: str, since: str | None) -> None:
@@ -19,7 +19,7 @@ def show_arms(session: Session, model: str, since: str | None) -> None:
     """
     from mainspring.cli.moments import read_moment
     from mainspring.domain.release import ReleaseRef
-    from mainspring.loop.ab_test import analyse
+    from mainspring.loop.ab.analysis import analyse
 
     name = ReleaseRef.parse(model).model
     if name != model:

@@ -18,7 +18,7 @@ def pause(
     """
     from mainspring.cli.rollout_report import rollout_document, tell_rollout
     from mainspring.domain.release import ReleaseRef
-    from mainspring.loop.rollouts_by_hand import pause as pause_rollout
+    from mainspring.loop.rollout.by_hand import pause as pause_rollout
 
     with session.workspace() as workspace:
         state = pause_rollout(workspace, ReleaseRef.parse(model).model, actor=session.actor, reason=reason)

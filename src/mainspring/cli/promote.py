@@ -23,7 +23,7 @@ def promote(
     """
     from mainspring.cli.promotion import tell_promotion
     from mainspring.domain.release import ReleaseRef
-    from mainspring.loop.rollouts_by_hand import promote as promote_release
+    from mainspring.loop.rollout.by_hand import promote as promote_release
 
     with session.workspace() as workspace:
         record = workspace.catalogue.find(ReleaseRef.parse(release))

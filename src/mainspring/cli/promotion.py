@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from mainspring.cli.session import Session
 
 if TYPE_CHECKING:
-    from mainspring.loop.rollouts_by_hand import Promotion
+    from mainspring.loop.rollout.by_hand import Promotion
     from mainspring.workspace import Workspace
 
 
@@ -46,7 +46,7 @@ def tell_promotion(
 
 def _mirror(session: Session, workspace: "Workspace", made: "Promotion") -> None:
     from mainspring.errors import MainspringError
-    from mainspring.loop.promotion import mirror_champion
+    from mainspring.loop.rollout.promotion import mirror_champion
 
     try:
         mirror_champion(workspace.tracking, made.champion)

@@ -19,7 +19,7 @@ def reject(
     """
     from mainspring.cli.rollout_report import rollout_document, tell_rollout
     from mainspring.domain.release import ReleaseRef
-    from mainspring.loop.rollouts_by_hand import reject as reject_challenger
+    from mainspring.loop.rollout.by_hand import reject as reject_challenger
 
     with session.workspace() as workspace:
         state = reject_challenger(workspace, ReleaseRef.parse(model).model, actor=session.actor, reason=reason)

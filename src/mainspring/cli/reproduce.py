@@ -18,7 +18,7 @@ def reproduce(
     is never read. Exit code 0 only when every prediction is the same.
     """
     from mainspring.domain.release import ReleaseRef
-    from mainspring.loop.reproduction import reproduce as refit
+    from mainspring.loop.releases.reproduction import reproduce as refit
 
     reference = ReleaseRef.parse(release)
     with session.workspace() as workspace:

@@ -15,7 +15,7 @@ def resume(
     """Let a rollout that was paused go on, with the time of the pause left out."""
     from mainspring.cli.rollout_report import rollout_document, tell_rollout
     from mainspring.domain.release import ReleaseRef
-    from mainspring.loop.rollouts_by_hand import resume as resume_rollout
+    from mainspring.loop.rollout.by_hand import resume as resume_rollout
 
     with session.workspace() as workspace:
         state = resume_rollout(workspace, ReleaseRef.parse(model).model, actor=session.actor, reason=reason)

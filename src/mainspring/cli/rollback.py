@@ -22,7 +22,7 @@ def rollback(
     """
     from mainspring.cli.promotion import tell_promotion
     from mainspring.domain.release import ReleaseRef
-    from mainspring.loop.rollouts_by_hand import rollback as roll_back
+    from mainspring.loop.rollout.by_hand import rollback as roll_back
 
     with session.workspace() as workspace:
         name = ReleaseRef.parse(model).model

@@ -12,7 +12,7 @@ def rollout_document(state: "RolloutState") -> dict[str, Any]:
     """The rollout as one JSON object."""
     import msgspec
 
-    from mainspring.loop.rollouts import place_of
+    from mainspring.loop.rollout.rollouts import place_of
 
     plain: dict[str, Any] = msgspec.to_builtins(state)
     for inner in ("progress", "settled", "ending", "looked_at"):

@@ -11,7 +11,7 @@ from mainspring.errors import UsageError
 if TYPE_CHECKING:
     from mainspring.domain.budget import Budget
     from mainspring.domain.release import Manifest
-    from mainspring.loop.lifecycle import RunOutcome
+    from mainspring.loop.lifecycle.workflow import RunOutcome
     from mainspring.project import Project
 
 
@@ -33,7 +33,7 @@ def run(
     chosen = _budget(project, budget, trials)
 
     from mainspring.cli.run_progress import RunProgress
-    from mainspring.loop import lifecycle
+    from mainspring.loop.lifecycle import workflow as lifecycle
 
     with RunProgress(session.output) as progress:
         outcome = lifecycle.run(project, budget=chosen, progress=progress, actor=session.actor)

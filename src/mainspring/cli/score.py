@@ -43,7 +43,7 @@ def score(
     from mainspring.cli.opening import opened
     from mainspring.cli.score_progress import RowProgress
     from mainspring.clock import SYSTEM_CLOCK
-    from mainspring.loop.scored import measure_scored, score_release
+    from mainspring.loop.scoring.scored import measure_scored, score_release
 
     declared = _declared(session, model) if monitor else None
     began = SYSTEM_CLOCK.monotonic()

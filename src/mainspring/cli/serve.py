@@ -11,7 +11,7 @@ from mainspring.cli.listening import Host, Port, Workers, listening_at, tell_add
 from mainspring.cli.session import Session
 
 if TYPE_CHECKING:
-    from mainspring.loop.served_folder import Served
+    from mainspring.loop.releases.served_folder import Served
 
 
 def serve(
@@ -60,7 +60,7 @@ def serve(
 def _served(session: Session, release: Path | None, trusted: Path | None) -> Iterator["Served"]:
     """The project's workspace, or that of a release folder, which needs no project."""
     from mainspring.errors import ProjectError
-    from mainspring.loop.served_folder import Served, open_folder
+    from mainspring.loop.releases.served_folder import Served, open_folder
     from mainspring.settings import load_settings
     from mainspring.workspace import Workspace
 

@@ -41,7 +41,7 @@ def traffic(
     for a key, also while a canary's share grows. Returns when every live gateway worker follows the rules.
     """
     from mainspring.domain.release import ReleaseRef
-    from mainspring.loop.promotion import share_traffic
+    from mainspring.loop.rollout.promotion import share_traffic
 
     given = bool(canary or arm or shadow)
     if given and clear:

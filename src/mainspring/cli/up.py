@@ -6,7 +6,7 @@ from mainspring.cli.listening import Host, Port, Workers, listening_at, tell_add
 from mainspring.cli.session import Session
 
 if TYPE_CHECKING:
-    from mainspring.loop.up import Up
+    from mainspring.loop.processes.up import Up
 
 
 def up(
@@ -22,8 +22,8 @@ def up(
     """
     import sys
 
-    from mainspring.loop import up as loop_up
-    from mainspring.loop.parent import log_as
+    from mainspring.loop.processes import up as loop_up
+    from mainspring.loop.processes.parent import log_as
     from mainspring.serving.logs import is_json
     from mainspring.workspace import Workspace
 

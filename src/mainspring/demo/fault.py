@@ -55,8 +55,8 @@ def learn_from_it(project: Path, environ: Mapping[str, str], patience: float) ->
 
 def main() -> int:
     """Train, and promote as soon as it is registered."""
-    from mainspring.loop import lifecycle
-    from mainspring.loop.rollouts_by_hand import promote
+    from mainspring.loop.lifecycle import workflow as lifecycle
+    from mainspring.loop.rollout.by_hand import promote
     from mainspring.project import load_project
     from mainspring.workspace import Workspace
 

@@ -25,7 +25,7 @@ from mainspring.errors import MainspringError
 if TYPE_CHECKING:
     from mainspring.domain.alert import Alert
     from mainspring.domain.run import Run
-    from mainspring.loop.reproduction import ReproductionReport
+    from mainspring.loop.releases.reproduction import ReproductionReport
     from mainspring.project import Project
     from mainspring.workspace import Workspace
 
@@ -158,7 +158,7 @@ class LiveStory:
         self.lived.proof = state.note
 
     def _baked(self, release: ReleaseRef) -> None:
-        from mainspring.loop.reproduction import reproduce
+        from mainspring.loop.releases.reproduction import reproduce
 
         self._begin(
             "champion", f"{release} answers everybody, and is watched. It is fitted once more from its records."

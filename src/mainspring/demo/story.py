@@ -17,8 +17,8 @@ from mainspring.domain.budget import Budget
 from mainspring.domain.history import Entry
 from mainspring.domain.release import Manifest
 from mainspring.errors import Refused, UsageError
-from mainspring.loop import lifecycle
-from mainspring.loop.progress import Progress
+from mainspring.loop.lifecycle import workflow as lifecycle
+from mainspring.loop.lifecycle.progress import Progress
 from mainspring.project import Project, load_project
 from mainspring.workspace import Workspace
 

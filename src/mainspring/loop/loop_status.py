@@ -10,7 +10,7 @@ import msgspec
 from mainspring.domain.cron import parse_cron
 from mainspring.domain.ports import Records
 from mainspring.domain.rollout_state import RolloutState
-from mainspring.loop.trigger_state import Pending, TriggerState, read_state
+from mainspring.loop.retraining.state import Pending, TriggerState, read_state
 
 
 def loop_status(records: Records, model: str, now: datetime) -> dict[str, Any]:

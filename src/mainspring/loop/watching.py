@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from mainspring.domain.measurement import METRICS_FILE
 from mainspring.domain.model import Model
 from mainspring.errors import MainspringError, WorkspaceBusy
-from mainspring.loop.breaker import BREAKER
+from mainspring.loop.retraining.breaker import BREAKER
 from mainspring.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ from mainspring.domain.release import ReleaseRef
 from mainspring.domain.trigger import Trigger
 from mainspring.domain.trigger_signals import Held
 from mainspring.errors import TrainingError
-from mainspring.loop import lifecycle
-from mainspring.loop.progress import Progress
-from mainspring.loop.rollouts import advance_rollouts
+from mainspring.loop.lifecycle import workflow as lifecycle
+from mainspring.loop.lifecycle.progress import Progress
+from mainspring.loop.retraining.triggers import next_trigger
+from mainspring.loop.rollout.rollouts import advance_rollouts
 from mainspring.loop.simulation.clock import SimulatedClock, processor_seconds
 from mainspring.loop.simulation.gateway import Heard, SimulatedGateway
 from mainspring.loop.simulation.outcome import SimulatedChange, SimulatedTraining
-from mainspring.loop.triggers import next_trigger
 from mainspring.loop.watching import Watch
 from mainspring.monitoring.windows import SETTLED
 

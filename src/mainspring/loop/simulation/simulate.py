@@ -14,7 +14,7 @@ import numpy as np
 
 from mainspring.domain.release import ReleaseRef
 from mainspring.errors import DeclarationError, UsageError
-from mainspring.loop.progress import Progress
+from mainspring.loop.lifecycle.progress import Progress
 from mainspring.loop.simulation.clock import SimulatedClock, processor_seconds
 from mainspring.loop.simulation.delay import LabelDelay
 from mainspring.loop.simulation.gateway import SimulatedGateway
@@ -179,7 +179,7 @@ def _played(
 def _metric(project: Project, asked: str | None) -> str:
     from mainspring.data.schema_file import read_schema
     from mainspring.domain.task import metric_named
-    from mainspring.loop.resolution import resolve
+    from mainspring.loop.lifecycle.resolution import resolve
 
     resolved = resolve(project.model, read_schema(project.schema_path))
     try:
@@ -191,7 +191,7 @@ def _metric(project: Project, asked: str | None) -> str:
 def _as_training_sees_it(project: Project, stream: Stream) -> TrainingData:
     """All rows of the stream, for plain trainings and for their truth."""
     from mainspring.data.schema_file import read_schema
-    from mainspring.loop.resolution import training_data
+    from mainspring.loop.lifecycle.resolution import training_data
 
     return training_data(stream.rows, project.model, read_schema(project.schema_path))
 

@@ -1,0 +1,1 @@
+"""The analysis of an A/B test."""

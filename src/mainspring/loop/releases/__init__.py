@@ -1,0 +1,1 @@
+"""What is done with whole releases: adopted, compared, reproduced, served by themselves."""

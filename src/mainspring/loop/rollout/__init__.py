@@ -1,0 +1,1 @@
+"""The way of a challenger up, and back."""

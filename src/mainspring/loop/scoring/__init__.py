@@ -1,0 +1,1 @@
+"""Score jobs: tables that are scored by hand or by schedule."""
