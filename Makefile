@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 
 .PHONY: help setup compiled demo test lint format soak soak-lowest soak-newest lock clean \
 	benchmark-quality benchmark-pipeline benchmark-score benchmark-prediction-log benchmark-serving \
-	benchmark-monitoring benchmark-loop
+	benchmark-monitoring benchmark-loop benchmark-features
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -62,7 +62,7 @@ lint: .venv/.ready ## Style, types and the direction of imports
 	@$(BIN)/lint-imports --no-cache
 
 test: compiled ## All checks and all tests but the long ones
-	@.ci/system-packages optional curl postgresql prometheus
+	@.ci/system-packages optional curl postgresql prometheus redis-server
 	@$(MAKE) --no-print-directory lint
 	@PATH="$$PATH:$$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1)" \
 		$(BIN)/python -m pytest -n 2 -m "not soak" $(PYTEST_ARGS)
@@ -103,6 +103,10 @@ benchmark-serving: compiled ## Requests a second of the gateway, beside what els
 benchmark-monitoring: compiled ## Two tables compared beside Evidently, an hour added to a week, the gateway watched (25 minutes)
 	@.ci/system-packages required wrk
 	@$(BIN)/python benchmarks/monitoring.py $(BENCHMARK_ARGS)
+
+benchmark-features: compiled ## History, materialisation and online features, beside Feast (15 minutes)
+	@.ci/system-packages required redis-server
+	@$(BIN)/python benchmarks/features.py $(BENCHMARK_ARGS)
 
 benchmark-loop: compiled ## Trainings by the loop on streams that change, beside schedules and a forest; a year of it (2 hours)
 	@$(BIN)/python benchmarks/loop.py $(BENCHMARK_ARGS)

@@ -83,8 +83,8 @@ def _figures(stream: Stream, found: Simulated, right: dict[str, NDArray[np.bool_
         "harmful": [one.row for one in found.changes if one.was_harmful],
         "short of the segment's end, after each change": [
             _short(ours, change - START, end - START)
-            for change, end in zip(stream.changes, (*stream.changes[1:], stream.rows.height), strict=True)
-            if end <= stream.rows.height
+            for change, end in pairwise((*stream.changes, stream.rows.height))
+            if change < end <= stream.rows.height
         ],
         "processor seconds of the whole loop": round(found.seconds, 1),
     }

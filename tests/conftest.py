@@ -7,10 +7,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from mainspring.testing.posters import make_posters
 from mainspring.testing.shop import make_shop
 
 # The same cases at each run, so that a change is judged by what it changes; `make soak` looks for new ones.
-hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
 
 
@@ -45,3 +46,21 @@ def _first_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def released_shop(_first_release: Path, tmp_path: Path) -> Path:
     """The small project after its first run, with the champion `shop@1`; a copy of the test's own."""
     return Path(shutil.copytree(_first_release, tmp_path / "shop"))
+
+
+@pytest.fixture(scope="session")
+def _first_posters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from mainspring.domain.budget import Budget
+    from mainspring.loop.lifecycle.workflow import run
+    from mainspring.project import load_project
+
+    folder = make_posters(tmp_path_factory.mktemp("released") / "posters")
+    outcome = run(load_project(folder, {}), budget=Budget(trials=1))
+    assert outcome.manifest is not None, outcome.error
+    return folder
+
+
+@pytest.fixture
+def released_posters(_first_posters: Path, tmp_path: Path) -> Path:
+    """The small project with feature views after its first run, with the champion `posters@1`; a copy."""
+    return Path(shutil.copytree(_first_posters, tmp_path / "posters"))

@@ -187,3 +187,67 @@ def test_a_broken_model_file_hinders_only_what_needs_it(tmp_path):
     (tmp_path / "mainspring.toml").write_text("nonsense = 1")
     with pytest.raises(SettingsError):
         open_project(tmp_path, {})
+
+
+VIEWS = """\
+import features
+from views import creative
+from mainspring import FeatureView, Model, RequestFeatures, Source
+
+other = FeatureView("wide", source=creative, key="ad_id", columns=["width"])
+model = Model(
+    "demo", source=Source("rows.csv", time="at"), target="y",
+    features=[other["width"], RequestFeatures(features.double, inputs=["x"], outputs=["x2"])],
+)
+
+
+@model.candidate
+def one(trial):
+    return object()
+"""
+CREATIVE = """\
+from mainspring import FeatureView, Source
+
+creative = FeatureView("creative", source=Source("ads.csv", time="at"), key="ad_id", columns=["width"])
+unused = FeatureView("unused", source=Source("ads.csv", time="at"), key="ad_id")
+"""
+DOUBLE = "def double(columns):\n    return {'x2': columns['x'] * 2}\n"
+
+
+def test_views_are_those_of_the_model_and_those_they_are_over(tmp_path):
+    write(tmp_path, VIEWS, views=CREATIVE, features=DOUBLE)
+    project = load_project(tmp_path, {})
+    assert set(project.views) == {"creative", "wide"}
+    assert project.views["wide"].base is project.views["creative"]
+    assert project.features_code == DOUBLE.encode()
+    assert project.view_schema_path("creative") == tmp_path / "schemas" / "creative.toml"
+    assert Path("features.py") in project.source_files
+
+
+def test_two_views_of_one_name_are_refused(tmp_path):
+    again = VIEWS.replace('FeatureView("wide"', 'FeatureView("creative"')
+    write(tmp_path, again, views=CREATIVE, features=DOUBLE)
+    with pytest.raises(ModelFileError, match="two feature views named 'creative'"):
+        load_project(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("model", "features"),
+    [
+        (VIEWS.replace("features.double", "lambda columns: columns"), DOUBLE),
+        (VIEWS.replace("features.double", "double").replace("\nmodel =", "\ndef double(x): ...\n\nmodel ="), ""),
+        (VIEWS, "from helper import double\n"),
+    ],
+)
+def test_functions_of_requests_stand_in_features_py(tmp_path, model, features):
+    write(tmp_path, model, views=CREATIVE, features=features, helper=DOUBLE)
+    with pytest.raises(DeclarationError, match=r"is no function of features\.py"):
+        load_project(tmp_path, {})
+
+
+def test_a_wrong_argument_of_a_view_names_the_right_one(tmp_path):
+    wrong = CREATIVE.replace('columns=["width"]', 'colums=["width"]')
+    write(tmp_path, VIEWS, views=wrong, features=DOUBLE)
+    with pytest.raises(ModelFileError, match="did you mean columns=") as caught:
+        load_project(tmp_path, {})
+    assert caught.value.where["file"] == "views.py"

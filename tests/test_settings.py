@@ -24,6 +24,7 @@ def test_an_empty_file_is_a_complete_one(tmp_path, text):
     assert settings.workspace == tmp_path / ".mainspring"
     assert settings.records_url == f"sqlite:///{tmp_path}/.mainspring/records.db"
     assert settings.tables_url == f"{tmp_path}/.mainspring/tables"
+    assert settings.features_url == f"sqlite:///{tmp_path}/.mainspring/features.db"
     assert settings.releases == tmp_path / ".mainspring/releases"
     assert settings.tracking_url == f"sqlite:///{tmp_path}/.mainspring/mlflow.db"
     assert (settings.budget.seconds, settings.budget.trials) == (120.0, None)

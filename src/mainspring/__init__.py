@@ -7,21 +7,39 @@ from mainspring.version import VERSION
 
 if TYPE_CHECKING:
     from mainspring.connection import connect
+    from mainspring.domain.aggregation import Aggregation
+    from mainspring.domain.feature_view import FeatureView
     from mainspring.domain.gate import Gate
     from mainspring.domain.model import Model
     from mainspring.domain.monitor import Monitor
+    from mainspring.domain.request_features import RequestFeatures
     from mainspring.domain.retrain import Retrain
     from mainspring.domain.rollout import Canary, Rollout
     from mainspring.domain.source import Source
 
-__all__ = ["Canary", "Gate", "Model", "Monitor", "Retrain", "Rollout", "Source", "connect"]
+__all__ = [
+    "Aggregation",
+    "Canary",
+    "FeatureView",
+    "Gate",
+    "Model",
+    "Monitor",
+    "RequestFeatures",
+    "Retrain",
+    "Rollout",
+    "Source",
+    "connect",
+]
 __version__ = VERSION
 
 _PLACES = {
+    "Aggregation": "domain.aggregation",
     "Canary": "domain.rollout",
+    "FeatureView": "domain.feature_view",
     "Gate": "domain.gate",
     "Model": "domain.model",
     "Monitor": "domain.monitor",
+    "RequestFeatures": "domain.request_features",
     "Retrain": "domain.retrain",
     "Rollout": "domain.rollout",
     "Source": "domain.source",

@@ -8,11 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from mainspring.connection_features import Features
 from mainspring.errors import ProjectError, UnknownRelease, UsageError
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from mainspring.project import Project
     from mainspring.release.opening import OpenRelease
     from mainspring.workspace import Workspace
 
@@ -35,13 +37,16 @@ def connect(project: str | Path = ".") -> Connection:
     except ProjectError as error:
         cure = "give its folder: mainspring.connect(FOLDER); or make one in a shell: mainspring init"
         raise ProjectError(error.message, cure=cure, where=error.where) from None
-    return Connection(Workspace(open_project(root, os.environ).settings))
+    found = open_project(root, os.environ)
+    return Connection(Workspace(found.settings), found)
 
 
 class Connection:
-    """One project's releases and predictions. Close it, or use it in a `with`, to end what it opened."""
+    """One project's releases, predictions and features. Close it, or use it in a `with`, to end what it opened."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, project: Project) -> None:
+        self.features = Features(workspace, project)
+        """The feature views: their history, what the online store has of them, and rows that are pushed."""
         self._workspace = workspace
         self._open: dict[str, OpenRelease] = {}  # by the digest of the manifest
 

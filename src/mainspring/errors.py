@@ -12,6 +12,7 @@
     │   ├── ValueParseError            values of a column that are not of its kind
     │   ├── TargetError                absent, constant, missing, too few rows of a class
     │   └── ValidationFailed           the schema's errors, with the report
+    ├── FeatureError                   a function of a feature view, or of features.py
     ├── TrainingError
     │   ├── CandidateError             the user's candidate raised, or returned no estimator
     │   ├── TrialTimeout
@@ -30,6 +31,7 @@
     │   ├── RequestTooLarge
     │   ├── UnsupportedMedia           a content type or encoding that is not taken
     │   ├── UnknownModel
+    │   ├── UnknownView                no release that is served takes features of it
     │   ├── NotAllowed                 the key does not carry the role
     │   ├── TooManyRequests            more in a second than the key may send
     │   └── Unavailable                not now: overloaded, or the release is not loaded
@@ -135,6 +137,10 @@ class ValidationFailed(DataError):
     pass
 
 
+class FeatureError(MainspringError):
+    """A function that makes features raised, or gave something else than one value for each row."""
+
+
 class TrainingError(MainspringError):
     pass
 
@@ -204,6 +210,10 @@ class UnsupportedMedia(RequestError):
 
 
 class UnknownModel(RequestError):
+    pass
+
+
+class UnknownView(RequestError):
     pass
 
 

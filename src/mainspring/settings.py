@@ -16,17 +16,20 @@ from typing import Any
 
 from mainspring.domain.budget import Budget
 from mainspring.domain.durations import parse_duration
+from mainspring.domain.feature_stream import FeatureStream
 from mainspring.domain.scheduled_score import ScheduledScore
 from mainspring.errors import DeclarationError, SettingsError
 from mainspring.settings_alerts import AlertSettings, read_alerts
 from mainspring.settings_entries import BOUNDS, CHOICES, ENTRIES, PREFIX, Entry
 from mainspring.settings_expansion import Expansion
 from mainspring.settings_scores import read_scores
+from mainspring.settings_streams import read_streams
 from mainspring.settings_token import holds_secret, read_token
 
 FILE_NAME = "mainspring.toml"
 SAGEMAKER: Mapping[str, Any] = {"host": "0.0.0.0", "port": 8080, "release": "/opt/ml/model"}  # noqa: S104
 """What SageMaker asks of a container."""
+_LISTS = ("score", "stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class GatewaySettings:
         release: a release folder, or a folder of some, that is served without a project.
         trusted: the folder of public keys for `release`.
         platform: `none` or `sagemaker`.
+        feature_timeout: that a request waits for the online store.
     """
 
     host: str
@@ -68,6 +72,7 @@ class GatewaySettings:
     memory_budget: int = 1_000_000_000
     shadow_memory: int = 2_000_000_000
     shadow_timeout: float = 10.0
+    feature_timeout: float = 0.02
 
     @property
     def is_loopback(self) -> bool:
@@ -101,8 +106,10 @@ class Settings:
         budget: of a run that is given none.
         run_timeout: seconds after which a training or a score job that the controller started is ended.
         scores: jobs by schedule.
+        streams: of rows for feature views.
         records_url, workflows_url: SQLAlchemy URLs.
         tables_url: a folder (absolute) or a cloud URL.
+        features_url: of the online features.
         tracking_url, tracking_artifacts: MLflow's store and the place of its artifacts.
     """
 
@@ -111,6 +118,7 @@ class Settings:
     records_url: str = field(repr=False)
     workflows_url: str = field(repr=False)
     tables_url: str
+    features_url: str = field(repr=False)
     releases: Path
     tracking_url: str = field(repr=False)
     tracking_artifacts: str
@@ -120,6 +128,7 @@ class Settings:
     alerts: AlertSettings = field(default_factory=AlertSettings)
     run_timeout: float = 21_600.0
     scores: tuple[ScheduledScore, ...] = ()
+    streams: tuple[FeatureStream, ...] = ()
 
 
 def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
@@ -133,12 +142,14 @@ def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
     values = _merge(_entries_of(document), environ)
     workspace = _folder(root, values["workspace.path"])
     expand = Expansion(environ, FILE_NAME)
+    features_url = expand.url("features.url", values, root) or _sqlite(workspace / "features.db")
     return Settings(
         name=values["name"] or root.resolve().name or "project",
         workspace=workspace,
         records_url=expand.url("records.url", values, root) or _sqlite(workspace / "records.db"),
         workflows_url=expand.url("workflows.url", values, root) or _sqlite(workspace / "dbos.db"),
         tables_url=_place(root, expand.text("tables.url", values)) or str(workspace / "tables"),
+        features_url=features_url,
         releases=_folder(root, values["releases.path"] or str(workspace / "releases")),
         tracking_url=expand.url("tracking.url", values, root) or _sqlite(workspace / "mlflow.db"),
         tracking_artifacts=_place(root, expand.text("tracking.artifacts", values))
@@ -146,6 +157,7 @@ def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
         budget=parse_budget(values["run.budget"], "run.budget"),
         run_timeout=_seconds("run.timeout", values),
         scores=read_scores(document.get("score", []), FILE_NAME),
+        streams=read_streams(document.get("stream", []), FILE_NAME, expand, features_url),
         gateway=GatewaySettings(
             **_address(root, values),
             workers=values["gateway.workers"],
@@ -164,6 +176,7 @@ def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
             memory_budget=values["gateway.memory_budget"],
             shadow_memory=values["gateway.shadow_memory"],
             shadow_timeout=_seconds("gateway.shadow_timeout", values),
+            feature_timeout=_seconds("features.timeout", values),
             **_tls(root, values),
         ),
         log=LogSettings(
@@ -228,11 +241,11 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def _entries_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document's entries by their paths, typed; the jobs `[[score]]` are read elsewhere."""
+    """The document's entries by their paths, typed; `[[score]]` and `[[stream]]` are read elsewhere."""
     found: dict[str, Any] = {}
     sections = {entry.section for entry in ENTRIES if entry.section}
     for key, value in document.items():
-        if key == "score":
+        if key in _LISTS:
             continue
         if key in sections:
             if not isinstance(value, dict):
@@ -249,7 +262,7 @@ def _entries_of(document: Mapping[str, Any]) -> dict[str, Any]:
                 where={"file": FILE_NAME, "key": path_of_key},
             )
         if path_of_key not in known:
-            raise _unknown(path_of_key, [*known, *sections, "score"])
+            raise _unknown(path_of_key, [*known, *sections, *_LISTS])
         found[path_of_key] = _typed(known[path_of_key], value, FILE_NAME, path_of_key)
         if holds_secret(found[path_of_key]):
             raise SettingsError(

@@ -13,7 +13,10 @@ from mainspring.settings import Settings
 if TYPE_CHECKING:  # each store is imported when it is first asked for: `--help` and `predict` need few of them
     from mainspring.data.snapshots import Snapshots
     from mainspring.domain.ports import Records, Tables, Tracking
+    from mainspring.domain.ports_features import OnlineStore
     from mainspring.domain.release import ReleaseRecord
+    from mainspring.features.rows import Offline
+    from mainspring.project import Project
     from mainspring.release.catalogue import Catalogue
     from mainspring.release.opening import OpenRelease
 
@@ -44,6 +47,12 @@ class Workspace:
         return DeltaTables(self.settings.tables_url)
 
     @cached_property
+    def online(self) -> OnlineStore:
+        from mainspring.features.online.opening import open_online
+
+        return open_online(self.settings.features_url)
+
+    @cached_property
     def snapshots(self) -> Snapshots:
         from mainspring.data.snapshots import Snapshots
 
@@ -61,6 +70,24 @@ class Workspace:
 
         return Catalogue(self.records, self.settings.releases)
 
+    def offline(self, project: Project) -> Offline:
+        """The rows of a project's feature views.
+
+        A view whose source has no schema yet takes the kinds of its keys from the model's schema, where there is
+        one.
+        """
+        from mainspring.data.schema_file import read_schema
+        from mainspring.features.rows import Offline
+
+        like = read_schema(project.schema_path) if project.schema_path.exists() else None
+        return Offline(
+            snapshots=self.snapshots,
+            tables=self.tables,
+            root=project.root,
+            environ=project.environ,
+            like=like,
+        )
+
     def open_release(self, record: ReleaseRecord) -> OpenRelease:
         """The release, verified as the gateway verifies it.
 
@@ -76,8 +103,9 @@ class Workspace:
 
     def close(self) -> None:
         """Close what was opened."""
-        if "records" in self.__dict__:
-            self.records.close()
+        for name in ("records", "online"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
 
     def __enter__(self) -> Self:
         return self

@@ -39,7 +39,9 @@ def process_of(up: int, role: str) -> psutil.Process | None:
     """The gateway's or the controller's parent process, a child of `up`."""
     try:
         children = psutil.Process(up).children()
-        return next((child for child in children if f"mainspring.loop.processes.{role}_process" in child.cmdline()), None)
+        return next(
+            (child for child in children if f"mainspring.loop.processes.{role}_process" in child.cmdline()), None
+        )
     except psutil.NoSuchProcess:
         return None
 

@@ -93,7 +93,16 @@ def test_a_newer_format_is_refused_whatever_else_it_holds() -> None:
         decode_manifest(b'{"format": 2, "everything": "else"}')
 
 
-@pytest.mark.parametrize("name", sorted(set(json.loads(WHOLE)) - {"warnings", "key_personal"}))
+LATER = {"warnings", "key_personal", "views", "functions", "carried"}  # than the first releases
+
+
+def test_a_manifest_of_before_opens_unchanged() -> None:
+    document = json.loads(WHOLE)
+    old = {name: value for name, value in document.items() if name not in LATER - {"warnings"}}
+    assert decode_manifest(json.dumps(old).encode()) == decode_manifest(WHOLE)
+
+
+@pytest.mark.parametrize("name", sorted(set(json.loads(WHOLE)) - LATER))
 def test_an_absent_field_is_named(name: str) -> None:
     document = json.loads(WHOLE)
     del document[name]

@@ -29,6 +29,7 @@ from mainspring.domain.release import (
     ReleaseRecord,
     RuntimeKind,
     RuntimeSpec,
+    ViewInput,
 )
 from mainspring.domain.routing import Traffic
 from mainspring.domain.schema import Kind
@@ -148,6 +149,7 @@ class Shop:
         inputs: tuple[InputField, ...] = INPUTS,
         event_key: str | None = None,
         nonsense_above: float | None = None,
+        views: tuple[ViewInput, ...] = (),
     ) -> Path:
         """Seal a release whose compiled model answers by the law (or, lying, by that of another number).
 
@@ -198,6 +200,7 @@ class Shop:
             naive={},
             verdicts=(),
             parent=None,
+            views=views,
         )
         content = encode_manifest(manifest)
         (folder / "manifest.json").write_bytes(content)
@@ -317,8 +320,14 @@ class Running:
                 self.process.stdout.close()
 
 
-def start(shop: Shop, *, ready: bool = True, log: dict[str, Any] | None = None, **settings: Any) -> Running:
-    """Start a gateway on a free port; with `ready`, wait until it answers."""
+def start(
+    shop: Shop, *, ready: bool = True, log: dict[str, Any] | None = None, features: str = "", **settings: Any
+) -> Running:
+    """Start a gateway on a free port; with `ready`, wait until it answers.
+
+    Args:
+        features: the URL of the online store; a file of the shop's where not given.
+    """
     given = {
         "host": "127.0.0.1",
         "port": 0,
@@ -333,7 +342,9 @@ def start(shop: Shop, *, ready: bool = True, log: dict[str, Any] | None = None, 
         **settings,
     }
     orders = shop.root / f"options-{time.monotonic_ns()}.json"
-    orders.write_text(json.dumps({"root": str(shop.root), "settings": given, "log": log or {}}))
+    orders.write_text(
+        json.dumps({"root": str(shop.root), "settings": given, "log": log or {}, "features": features})
+    )
     log = orders.with_suffix(".log")
     with log.open("w") as file:
         process = subprocess.Popen(

@@ -23,6 +23,7 @@ def main() -> int:
         trusted=root / "keys" / "trusted",
         folder=root / "gateway",
         tables=str(root / "tables"),
+        features=given.get("features") or f"sqlite:///{root / 'features.db'}",
         log=LogSettings(**given["log"]),
     )
     records = SqlRecords(f"sqlite:///{root / 'records.db'}")

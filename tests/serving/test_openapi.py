@@ -24,7 +24,7 @@ PROTOCOLS = (
     OpenInference(UNUSED),
     OpenInferenceStatus(UNUSED),
     MlflowProtocol(UNUSED),
-    Health(UNUSED, UNUSED),
+    Health(UNUSED, UNUSED, UNUSED),
     OpenApi(UNUSED, ()),
 )
 

@@ -1,5 +1,6 @@
 """The records database keeps the law on SQLite and on PostgreSQL."""
 
+import dataclasses
 import shutil
 import sqlite3
 import stat
@@ -20,6 +21,7 @@ from mainspring.stores.records_migrations import upgrade
 from mainspring.stores.records_schema import VERSION, history
 from mainspring.testing.contracts.records import RecordsContract, a_release, a_run
 from mainspring.testing.contracts.records_alerts import an_alert
+from mainspring.testing.contracts.records_features import a_materialised
 from mainspring.testing.contracts.records_loop import a_rollout
 from mainspring.testing.contracts.records_traffic import NOON
 from mainspring.testing.full_disk import small_disk
@@ -218,6 +220,24 @@ def test_the_history_of_a_database_of_version_3_begins_with_its_audit(url: str) 
     with engine.reading() as connection:
         upgraded = _shape(connection)
     assert "audit" not in upgraded
+    engine.close()
+    _same_as_new(url, upgraded)
+
+
+def test_a_database_of_version_4_goes_on(url: str) -> None:
+    _of_version(4, url)
+    records = SqlRecords(url)
+    assert records.verify_history() is None
+    assert records.history_head().entries == 3
+    assert records.rollout("adclick") == dataclasses.replace(a_rollout(), version=1)
+    assert records.loop_state("adclick") == {"format": 1, "note": "“x”"}
+    assert records.feature_views() == []
+    records.put_feature_view(a_materialised())
+    assert records.feature_views() == [a_materialised()]
+    records.close()
+    engine = Engine(url)
+    with engine.reading() as connection:
+        upgraded = _shape(connection)
     engine.close()
     _same_as_new(url, upgraded)
 

@@ -65,11 +65,31 @@ def test_the_best_is_taken_where_it_is_clearly_better(data: TrainingData) -> Non
 
 
 def test_of_windows_that_are_alike_the_longer_one_is_taken(data: TrainingData) -> None:
-    choices = choices_of(data, "300 rows", "all", "since_change", change=500)
+    choices = choices_of(data, "300 rows", "all")
     same = answers(data, choices, 0.3)
-    slightly = np.clip(same + np.random.default_rng(2).normal(0, 1e-4, same.shape), 0.001, 0.999)
-    outputs = {"all": same, "since_change": same, "300 rows": slightly}
-    assert decide_window(choices, outputs, data, seed=0).window == "all"
+    slightly = np.clip(same + 1e-4 * np.random.default_rng(2).normal(0, 1, same.shape), 0.001, 0.999)
+    assert decide_window(choices, {"all": same, "300 rows": same}, data, seed=0).window == "all"
+    assert decide_window(choices, {"all": same, "300 rows": slightly}, data, seed=0).window == "all"
+
+
+def test_where_a_change_is_known_the_best_is_taken_also_in_doubt(data: TrainingData) -> None:
+    choices = choices_of(data, "all", "since_change", change=500)
+    same = answers(data, choices, 0.3)
+    truth = np.column_stack([1 - data.training_target[choices.newer], data.training_target[choices.newer]])
+    slightly = same + 1e-4 * (truth - same)
+    for best in ("all", "since_change"):
+        outputs = {"all": same, "since_change": same, best: slightly}
+        assert decide_window(choices, outputs, data, seed=0).window == best
+
+
+def test_the_newest_half_since_a_change_is_tried_once_it_has_rows(data: TrainingData) -> None:
+    windows = ("all", "since_change", "half_since_change")
+    choices = choices_of(data, *windows, change=0)
+    assert [fit.window for fit in choices.fits] == ["all", "half_since_change"]  # all rows are since the change
+    assert choices.fits[1].rule == {"kind": "since", "start": N // 2}
+    assert choices.fits[1].rows.places.tolist() == list(range(400, 800))  # of those that are not compared on
+    choices = choices_of(data, *windows, change=500)
+    assert choices.notes == {"half_since_change": "too few rows have come since the change"}
 
 
 def test_what_cannot_be_tried_says_why(data: TrainingData) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainspring.training.windows import effective_rows, newest_cut, rows_of_rule, window_rule
+from mainspring.training.windows import FEWEST_OF_HALF, effective_rows, newest_cut, rows_of_rule, window_rule
 
 DAY = 86_400_000_000
 MOMENTS = st.lists(st.integers(0, 20), min_size=1, max_size=40).map(lambda days: np.array(days) * DAY)
@@ -31,6 +31,21 @@ def test_a_time_goes_back_from_the_newest_row_and_a_change_from_itself(when: np.
     assert places.tolist() == np.flatnonzero(when >= days * DAY).tolist()
 
 
+@given(st.lists(st.integers(0, 2_000), min_size=1, max_size=1_500).map(np.array), st.integers(0, 2_000))
+def test_half_of_the_rows_since_a_change_are_the_newest_of_them(when: np.ndarray, change: int) -> None:
+    rule = window_rule("half_since_change", when, change)
+    since = when[when >= change]
+    if rule is None:
+        assert since.size < 2 * FEWEST_OF_HALF
+        return
+    places, _ = rows_of_rule(rule, when)
+    assert (when[places] >= change).all()
+    ties = np.unique(when, return_counts=True)[1].max()
+    assert abs(places.size - since.size / 2) <= ties
+    others = np.setdiff1d(np.arange(len(when)), places)
+    assert others.size == 0 or when[places].min() > when[others].max()
+
+
 @given(MOMENTS, st.integers(1, 30))
 def test_weights_halve_with_each_half_life_and_have_the_mean_1(when: np.ndarray, days: int) -> None:
     places, weights = rows_of_rule(window_rule(f"weighted {days}d", when, None), when)
@@ -45,6 +60,7 @@ def test_all_takes_all_and_a_change_that_nobody_knows_nothing() -> None:
     when = np.arange(5)
     assert rows_of_rule(window_rule("all", when, None), when)[0].tolist() == [0, 1, 2, 3, 4]
     assert window_rule("since_change", when, None) is None
+    assert window_rule("half_since_change", when, None) is None
 
 
 def test_a_half_life_of_a_moment_leaves_the_newest_row() -> None:

@@ -7,87 +7,25 @@ import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any, NoReturn
 
 import typer
 
 import mainspring
-from mainspring.cli import (
-    adopt,
-    alerts,
-    compare,
-    demo,
-    feedback,
-    history,
-    init,
-    keys,
-    monitor,
-    pause,
-    predict,
-    promote,
-    reject,
-    releases,
-    reproduce,
-    resume,
-    rollback,
-    run,
-    runs,
-    score,
-    serve,
-    show,
-    simulate,
-    status,
-    traffic,
-    up,
-)
 from mainspring.cli.arguments import spread
 from mainspring.cli.output import INTERRUPTED, Output
 from mainspring.cli.session import Call, verb
 from mainspring.errors import MainspringError, UsageError
 from mainspring.stores.tracking_mlflow import QUIET
 
-app = typer.Typer(
-    name="mainspring",
-    help="Puts machine-learning models into production and keeps them right.",
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a gate. Start with: mainspring demo",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # its help pages take longer to import than everything else
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-# In the order in which a newcomer meets them.
+# In the order in which a newcomer meets them; each is the function of its name in the module of its name.
 _VERBS = (
-    init.init,
-    run.run,
-    adopt.adopt,
-    serve.serve,
-    up.up,
-    predict.predict,
-    score.score,
-    feedback.feedback,
-    status.status,
-    releases.releases,
-    runs.runs,
-    show.show,
-    compare.compare,
-    simulate.simulate,
-    promote.promote,
-    rollback.rollback,
-    pause.pause,
-    resume.resume,
-    reject.reject,
-    traffic.traffic,
-    history.history,
-    reproduce.reproduce,
-    demo.demo,
-)
-for _verb in _VERBS:
-    app.command()(verb(_verb))
-app.add_typer(keys.app)
-app.add_typer(monitor.app)
-app.add_typer(alerts.app)
+    "init", "run", "adopt", "serve", "up", "predict", "score", "feedback", "status", "releases", "runs", "show",
+    "compare", "simulate", "promote", "rollback", "pause", "resume", "reject", "traffic", "history", "reproduce",
+    "demo",
+)  # fmt: skip
+_GROUPS = ("keys", "monitor", "alerts", "features")  # verbs with verbs of their own: the `app` in the module
 
 
 def _version(wanted: bool) -> None:
@@ -96,11 +34,32 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
     pass
+
+
+def _app(arguments: Sequence[str]) -> typer.Typer:
+    """The command line: all verbs, or only the one that is asked for, since importing all of them takes longer
+    than many a verb does."""
+    app = typer.Typer(
+        name="mainspring",
+        help="Puts machine-learning models into production and keeps them right.",
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a gate. Start with: mainspring demo",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # its help pages take longer to import than everything else
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    asked = arguments[0] if arguments else ""
+    for name in [asked] if asked in _VERBS else [] if asked in _GROUPS else _VERBS:
+        app.command()(verb(getattr(import_module(f"mainspring.cli.{name}"), name)))
+    for name in [asked] if asked in _GROUPS else [] if asked in _VERBS else _GROUPS:
+        app.add_typer(import_module(f"mainspring.cli.{name}").app)
+    return app
 
 
 def call(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -109,7 +68,9 @@ def call(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     before_dashes = arguments[: arguments.index("--")] if "--" in arguments else arguments
     with Output(as_json="--json" in before_dashes) as output:
         try:
-            code = app(args=arguments, standalone_mode=False, obj=Call(output, environ), prog_name="mainspring")
+            code = _app(arguments)(
+                args=arguments, standalone_mode=False, obj=Call(output, environ), prog_name="mainspring"
+            )
             return code if isinstance(code, int) else 0
         except MainspringError as error:
             return output.error(error)

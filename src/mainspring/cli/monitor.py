@@ -37,8 +37,9 @@ def run(
     from mainspring.loop.watching import Watch
 
     pause = positive_duration(every, "--every")
-    model = session.loaded_project().model
-    with session.workspace() as workspace, Watch(workspace, model) as watch:
+    project = session.loaded_project()
+    model = project.model
+    with session.workspace() as workspace, Watch(workspace, model, project) as watch:
         if not once:
             session.output.note(f"Watching {model.name} by {len(model.watched)} monitors; end with Ctrl-C.")
             watch.until_stopped(pause, lambda look: _tell(session, look))

@@ -70,7 +70,11 @@ class Output:
 
     def line(self, text: str = "", *, style: str | None = None) -> None:
         """A line of the answer for people; with `--json` nothing."""
-        if not self.as_json:
+        if self.as_json:
+            return
+        if style is None:  # as the terminal library would, without importing it
+            sys.stdout.write(f"{printable(text)}\n")
+        else:
             self._console().print(printable(text), style=style, soft_wrap=True)
 
     def table(

@@ -48,6 +48,7 @@ def serve(
                 trusted=served.trusted,
                 folder=workspace.gateway_folder,
                 tables=workspace.settings.tables_url,
+                features=workspace.settings.features_url,
                 log=workspace.settings.log,
             ),
             workspace.records,

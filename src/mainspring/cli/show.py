@@ -96,6 +96,8 @@ def _show_release(output: Output, workspace: "Workspace", what: str) -> None:
             "run": manifest.run_id,
             "target": manifest.target,
             "inputs": manifest.inputs,
+            "views": manifest.views,
+            "functions": manifest.functions,
             "output": manifest.output,
             "verdicts": manifest.verdicts,
             "files": manifest.files,
@@ -133,6 +135,28 @@ def _show_release(output: Output, workspace: "Workspace", what: str) -> None:
         [
             [i.name, str(i.kind), "yes" if i.required else "no", _seen(i.categories, i.minimum, i.maximum)]
             for i in manifest.inputs
+        ],
+    )
+    _show_views(output, workspace, manifest)
+
+
+def _show_views(output: Output, workspace: "Workspace", manifest: "Manifest") -> None:
+    """Which views the release takes features of, and whether the online store has them."""
+    from mainspring.cli.features_words import far
+
+    if not manifest.views:
+        return
+    known, now = {one.id: one for one in workspace.records.feature_views()}, workspace.clock.now()
+    output.table(
+        ["view", "by key", "features", "in the online store"],
+        [
+            [
+                view.id,
+                ", ".join(key.name for key in view.keys),
+                ", ".join(view.features),
+                far(known.get(view.id), now),
+            ]
+            for view in manifest.views
         ],
     )
 

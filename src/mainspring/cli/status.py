@@ -100,6 +100,8 @@ def status(
         output.line("Gateway: none is running; start one with: mainspring serve")
     for line in _log_lines(found["log"]):
         output.line(line)
+    for one in found["features"]:
+        output.line(f"Features: {one['id']}: {_feature_line(one)}")
     if found["changes"]:
         output.table(
             ["when", "model", "alias", "from", "to", "by", "why"],
@@ -117,6 +119,14 @@ def status(
             ],
             title="Newest changes",
         )
+
+
+def _feature_line(one: dict[str, Any]) -> str:
+    if one["age"] is None:
+        return "being filled for the first time"
+    words = f"{one['keys']:,} entities, brought up to date {_lasting(one['age'])} ago"
+    words += f", more than {one['freshness']}" if one["is_stale"] else ""
+    return f"{words}; the newest attempt failed: {one['trouble']}" if one["trouble"] else words
 
 
 def _lasting(seconds: float | None) -> str:

@@ -8,7 +8,7 @@ one holds; one that was withdrawn holds no more.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,12 @@ def content_digest(rows: pl.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def read_rows(snapshots: Snapshots, ids: Sequence[str], key: str | None) -> pl.DataFrame:
+def read_rows(
+    snapshots: Snapshots,
+    ids: Sequence[str],
+    key: str | None,
+    with_features: Callable[[pl.DataFrame], pl.DataFrame] = lambda rows: rows,
+) -> pl.DataFrame:
     """The rows of a source's snapshot, followed by those of a snapshot of labelled predictions where there is one.
 
     A labelled row whose key the source has is left out: the source knows it better.
@@ -66,6 +71,8 @@ def read_rows(snapshots: Snapshots, ids: Sequence[str], key: str | None) -> pl.D
     Args:
         ids: the source's snapshot, and the labelled one.
         key: the source's column that names a row.
+        with_features: adds to the source's rows the columns that labelled rows have of themselves: the features of
+            views that they were answered with.
 
     Returns:
         The source's columns in order and `__row`; with labelled rows also `__answered_at`, null in the others.
@@ -74,7 +81,7 @@ def read_rows(snapshots: Snapshots, ids: Sequence[str], key: str | None) -> pl.D
         UnknownSnapshot: there is none of this id.
         StoreError: the two have other columns.
     """
-    source: pl.DataFrame = snapshots.read(ids[0]).collect()
+    source = with_features(snapshots.read(ids[0]).collect())
     if len(ids) == 1:
         return source
     labelled = holding_rows(snapshots.read(ids[1]).collect())

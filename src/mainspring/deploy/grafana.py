@@ -26,6 +26,7 @@ _UNITS = {
     "error_share": "percentunit",
     "refused_share": "percentunit",
     "label_share": "percentunit",
+    "feature_agreement": "percentunit",
 }
 _STATES = [
     {"type": "value", "options": {"-1": {"text": "not enough to say", "color": "yellow", "index": 0}}},

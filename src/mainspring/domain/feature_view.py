@@ -121,6 +121,11 @@ brightness
         self._check()
 
     @property
+    def base(self) -> "FeatureView":
+        """Itself, or the view at the bottom of a view over views."""
+        return self if isinstance(self.source, Source) else self.source.base
+
+    @property
     def root(self) -> Source:
         """The source at the bottom, of a view over views."""
         return self.source if isinstance(self.source, Source) else self.source.root

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mainspring.domain.durations import parse_duration
+from mainspring.domain.feature_view import FeatureRef, FeatureView
 from mainspring.domain.gate import Gate
-from mainspring.domain.monitor import DEFAULT_MONITORS, OF_JOBS, Monitor
+from mainspring.domain.model_features import check_features
+from mainspring.domain.monitor import DEFAULT_MONITORS, FEATURE_MONITORS, OF_JOBS, Monitor
+from mainspring.domain.request_features import RequestFeatures
 from mainspring.domain.retrain import Retrain
 from mainspring.domain.rollout import Rollout
 from mainspring.domain.source import Source
@@ -30,7 +33,8 @@ class Model:
         target: the column to predict.
         task: found out from the target where not given.
         positive: the class whose probability a binary model is judged by; the rarer one where not given.
-        features: the columns to learn from; all that can be features where not given.
+        features: what to learn from: columns of the source, features of views (`creative["brightness"]`) and
+            `RequestFeatures`; all columns that can be features where not given.
         exclude: columns left out where `features` is not given.
         gates: what a candidate must pass before it gets a release.
         rollout: how a release becomes champion; without it a passing release does so at once.
@@ -51,7 +55,7 @@ class Model:
     target: str
     task: Task | str | None = None
     positive: str | None = None
-    features: Sequence[str] | None = None
+    features: Sequence[str | FeatureRef | RequestFeatures] | None = None
     exclude: Sequence[str] = ()
     gates: Sequence[Gate] = ()
     rollout: Rollout | None = None
@@ -84,12 +88,7 @@ class Model:
             raise DeclarationError(
                 f"Model(holdout={self.holdout}) is no share", cure="give a number between 0 and 1, e.g. 0.2"
             )
-        if self.features is not None and self.target in self.features:
-            raise DeclarationError(
-                f"the target {self.target!r} is among the features", cure="take it out of the features"
-            )
-        if self.features is not None and len(set(self.features)) != len(self.features):
-            raise DeclarationError("a feature is named twice", cure="name each feature once")
+        check_features(self.features or (), target=self.target, time=self.source.time)
         self._check_monitors()
         for duration in (self.label_delay, self.trial_time):
             if duration is not None:
@@ -97,9 +96,33 @@ class Model:
         parse_memory(self.trial_memory)
 
     @property
+    def plain_features(self) -> tuple[str, ...] | None:
+        """The columns of the source to learn from; `None` where it is for the data to say."""
+        if self.features is None:
+            return None
+        return tuple(entry for entry in self.features if isinstance(entry, str))
+
+    @property
+    def view_features(self) -> tuple[FeatureRef, ...]:
+        """The features of views to learn from."""
+        return tuple(entry for entry in self.features or () if isinstance(entry, FeatureRef))
+
+    @property
+    def views(self) -> tuple[FeatureView, ...]:
+        """The views that these are of, each once."""
+        return tuple({ref.view.name: ref.view for ref in self.view_features}.values())
+
+    @property
+    def request_features(self) -> tuple[RequestFeatures, ...]:
+        """What functions make of a request's rows."""
+        return tuple(entry for entry in self.features or () if isinstance(entry, RequestFeatures))
+
+    @property
     def watched(self) -> tuple[Monitor, ...]:
         """The monitors that are declared, or those that every model has."""
-        return DEFAULT_MONITORS if self.monitors is None else tuple(self.monitors)
+        if self.monitors is not None:
+            return tuple(self.monitors)
+        return (*DEFAULT_MONITORS, *FEATURE_MONITORS) if self.views else DEFAULT_MONITORS
 
     @property
     def everything_watched(self) -> tuple[Monitor, ...]:

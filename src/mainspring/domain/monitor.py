@@ -57,6 +57,7 @@ TECHNICAL = (
     "label_share",
     "label_delay",
     "feature_age",
+    "feature_agreement",
 )
 OF_JOBS = " of jobs"
 """With this end of its name a monitor looks at score jobs instead of at the prediction log."""
@@ -363,3 +364,7 @@ DEFAULT_MONITORS: tuple[Monitor, ...] = (
     Monitor.technical("error_share", at_most=0.01),
 )
 """What is watched where a model declares nothing."""
+
+FEATURE_AGREEMENT = Monitor.technical("feature_agreement", at_least=0.99, every="6h")
+FEATURE_MONITORS: tuple[Monitor, ...] = (Monitor.technical("feature_age"), FEATURE_AGREEMENT)
+"""What is watched besides where it takes features of views. The age's bar is each view's own `freshness`."""

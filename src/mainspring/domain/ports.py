@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 import mainspring.domain.release as release
 from mainspring.domain.access import ApiKey
 from mainspring.domain.ports_alerts import AlertRecords
+from mainspring.domain.ports_features import FeatureRecords
 from mainspring.domain.ports_loop import LoopRecords
 from mainspring.domain.routing import Routes, Traffic
 from mainspring.domain.run import Run
@@ -45,8 +46,8 @@ class Lease(Protocol):
 
 
 @runtime_checkable
-class Records(AlertRecords, LoopRecords, Protocol):
-    """The records database: numbers, routes, runs, snapshots, keys, leases, alerts, rollouts, the history.
+class Records(AlertRecords, LoopRecords, FeatureRecords, Protocol):
+    """The records database: numbers, routes, runs, snapshots, views, keys, leases, alerts, rollouts, the history.
 
     Law: every method is one transaction. Writing what is already there, with the same key and content, changes
     nothing; reading what is not there gives `None` or an empty sequence. Lists come newest first.

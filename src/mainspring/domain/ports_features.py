@@ -22,6 +22,10 @@ class OnlineStore(Protocol):
     view has seen change nothing and raise `WorkspaceBusy`: a writer that was taken for dead cannot overwrite
     its successor. Both may be repeated. Everything may be called from any thread.
 
+    A store may be emptied from outside (a flush, a deleted file). Where a view has gone since it was last `marked`
+    or written through this object, `write`, `remove` and `mark` raise `StoreError` until `marked` is asked again:
+    a mark never stands for vectors that are gone.
+
     Raises: every method raises `StoreError` where the store cannot be reached, says no or takes longer than its
         time limit, and never gives a wrong vector.
     """

@@ -1,12 +1,13 @@
 """The words of a release: its reference, its manifest, its state."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from mainspring.domain.aggregation import AggregateFunction, Aggregation
 from mainspring.domain.schema import Kind, Personal
 from mainspring.domain.task import Task
 from mainspring.domain.verdict import Estimate, Verdict
@@ -88,6 +89,65 @@ class InputField:
 
 
 @dataclass(frozen=True, slots=True)
+class WindowInput:
+    """An aggregate over a window of time, as its view declared it."""
+
+    name: str
+    function: AggregateFunction
+    column: str | None
+    over: str
+
+    @property
+    def aggregation(self) -> Aggregation:
+        return Aggregation(self.function, self.column, self.over, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class ViewInput:
+    """A feature view of a release: all that it takes to find a row's features by the entity's key.
+
+    Attributes:
+        view: its name.
+        id: its name and the digest of its definition, under which an online store has its vectors.
+        keys: what requests name the entity by.
+        features: of those that the model takes, the feature's name and the input that it is.
+        kinds: every feature that the view has with its kind, in the order of its vectors.
+        defaults: a feature's value where there is none; missing where not given.
+        ttl: a value older than this counts as absent.
+        rows: what a row that is pushed holds: the columns of the source in order; keys and time are required.
+        time, created: of these, when it happened and when it became known.
+        root: the view that rows are pushed to, where it is another one, which this view is made of.
+    """
+
+    view: str
+    id: str
+    keys: tuple[InputField, ...]
+    features: dict[str, str]
+    kinds: tuple[tuple[str, Kind], ...]  # no mapping: a manifest sorts those, and a vector has no names
+    defaults: dict[str, float | int | str | bool | None] = field(default_factory=dict)
+    ttl: str | None = None
+    windows: tuple[WindowInput, ...] = ()
+    rows: tuple[InputField, ...] = ()
+    time: str | None = None
+    created: str | None = None
+    root: str = ""
+
+    @property
+    def pushed_to(self) -> str:
+        """The view that takes its rows."""
+        return self.root or self.view
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionInput:
+    """A function of `features.py`: from which inputs it makes which numbers."""
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OutputSpec:
     """What an answer holds.
 
@@ -161,6 +221,7 @@ class TrainingRecord:
         trial: the winner's number, as its candidate saw it.
         window: of the rows outside the holdout those that were learnt from, where several choices were tried.
         parameters_of: the release whose parameters were kept, in place of a search, e.g. `adclick@6`.
+        views: of each feature view which of its rows were read, as `features.rows.Taken` says it.
     """
 
     candidate: str
@@ -177,6 +238,7 @@ class TrainingRecord:
     trial: int = 0
     window: TrainingWindow | None = None
     parameters_of: str | None = None
+    views: dict[str, dict[str, str | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +247,15 @@ class Manifest:
 
     Attributes:
         files: SHA-256 of every other file in the folder (except the signature), by relative path.
-        inputs: the features in the order in which the estimator gets them.
+        inputs: the fields of a request: the features in the order in which the estimator gets them, then those
+            that only functions take.
         verdicts: of the gates, at sealing.
         metrics: on the holdout, with intervals.
         origin: `trained` or `adopted`.
         key_personal: what becomes of the event's key before the prediction log is written.
+        views: the feature views that some of the inputs are of.
+        functions: what is made of the inputs at each request.
+        carried: the inputs that only functions take, and not the estimator.
     """
 
     format: int
@@ -217,18 +283,52 @@ class Manifest:
     parent: str | None  # the champion at sealing, e.g. `adclick@6`
     warnings: tuple[str, ...] = ()
     key_personal: Personal | None = None
+    views: tuple[ViewInput, ...] = ()
+    functions: tuple[FunctionInput, ...] = ()
+    carried: tuple[str, ...] = ()
 
     @property
     def ref(self) -> ReleaseRef:
         return ReleaseRef(self.model, self.number)
 
     @property
+    def model_fields(self) -> tuple[InputField, ...]:
+        """What the estimator takes, in its order: inputs, then what functions make of them."""
+        return model_fields(self.inputs, self.functions, self.carried)
+
+    @property
+    def logged(self) -> tuple[InputField, ...]:
+        """What the prediction log keeps of a row: the inputs, and the keys by which features were found."""
+        names = {one.name for one in self.inputs}
+        keys = {one.name: one for view in self.views for one in view.keys if one.name not in names}
+        if self.key in keys and self.key_personal is not None:
+            keys[self.key] = replace(keys[self.key], personal=self.key_personal)
+        return (*self.inputs, *keys.values())
+
+    @property
     def ignored(self) -> tuple[str, ...]:
-        """What rows may carry besides the inputs: the event's key."""
-        return () if self.key is None else (self.key,)
+        """What rows may carry besides the inputs: the event's key, and the keys of views."""
+        keys = dict.fromkeys(one.name for view in self.views for one in view.keys)
+        return tuple(keys if self.key is None else {self.key: None, **keys})
+
+
+def model_fields(
+    inputs: Sequence[InputField], functions: Sequence[FunctionInput], carried: Collection[str]
+) -> tuple[InputField, ...]:
+    """What an estimator takes of a release with these inputs and functions; arguments as in `Manifest`.
+
+    Examples:
+        >>> fields = [InputField("hour", Kind.INTEGER), InputField("lat", Kind.NUMBER)]
+        >>> made = model_fields(fields, [FunctionInput("angle", ("hour", "lat"), ("sin", "cos"))], ["lat"])
+        >>> [one.name for one in made]
+        ['hour', 'sin', 'cos']
+    """
+    taken = tuple(one for one in inputs if one.name not in carried)
+    return (*taken, *(InputField(name, Kind.NUMBER) for one in functions for name in one.outputs))
 
 
 MANIFEST_FORMAT = 1
+FEATURES = "features.py"  # of a release with functions, and of a project
 
 
 class Alias(StrEnum):

@@ -28,8 +28,9 @@ class Retrain:
         breaker: after as many trainings in a row that brought no new champion it stops, and an alert says so; a
             person's `mainspring run` closes it again.
         windows: the rows that are tried as training rows: `all`, `5000 rows`, `90d`, `since_change` (since the
-            newest change that was detected), `weighted 30d` (all, weighted by age with this half-life). With more
-            than one, the one that does best on newer rows, which none of them has seen, is taken.
+            newest change that was detected), `half_since_change` (the newest half of these: a change that came
+            slowly was not over when it began), `weighted 30d` (all, weighted by age with this half-life). With
+            more than one, the one that does best on newer rows, which none of them has seen, is taken.
         labelled: learn also from predictions whose truth has come in, where the source does not have them.
 
     Raises:
@@ -42,7 +43,7 @@ class Retrain:
     cooldown: str = "6h"
     per_day: int = 4
     breaker: int = 3
-    windows: Sequence[str] = ("all", "since_change")
+    windows: Sequence[str] = ("all", "since_change", "half_since_change")
     labelled: bool = True
 
     def __post_init__(self) -> None:
@@ -74,12 +75,13 @@ class Retrain:
 
 
 def _check_window(window: str) -> None:
-    if window in ("all", "since_change") or _ROWS.fullmatch(window):
+    if window in ("all", "since_change", "half_since_change") or _ROWS.fullmatch(window):
         return
     try:
         parse_duration(window.removeprefix("weighted "))
     except DeclarationError as error:
         raise DeclarationError(
             f"Retrain(windows={window!r}) is no window of rows",
-            cure="use all, since_change, a number of rows (5000 rows), a time (90d) or a half-life (weighted 30d)",
+            cure="use all, since_change, half_since_change, a number of rows (5000 rows), a time (90d) or a "
+            "half-life (weighted 30d)",
         ) from error

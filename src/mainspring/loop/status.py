@@ -26,7 +26,8 @@ def status(workspace: Workspace) -> dict[str, Any]:
         before they were made, and how late labels came, in seconds; `loop`: per model what starts its
         trainings and what is being proved (see `loop_status`); `runs`: the newest, with the stage of those under
         way; `workers`: the live gateway workers and the generation each answers by; `generation`: the present
-        one; `changes`: the newest changes of a route, and why.
+        one; `changes`: the newest changes of a route, and why; `features`: per view how far it is in the online
+        store, its age in seconds, and whether that is more than it may be.
     """
     records = workspace.records
     routes = records.routes()
@@ -52,7 +53,19 @@ def status(workspace: Workspace) -> dict[str, Any]:
         "runs": [_run(run) for run in runs],
         "workers": dict(records.workers()),
         "changes": [dict(change) for change in records.audit(limit=_RECENT)],
+        "features": _features(workspace),
     }
+
+
+def _features(workspace: Workspace) -> list[dict[str, Any]]:
+    now = workspace.clock.now()
+    found = []
+    for one in workspace.records.feature_views():
+        age = one.age(now)
+        plain: dict[str, Any] = msgspec.to_builtins(one)
+        seconds = None if age is None else age.total_seconds()
+        found.append({**plain, "age": seconds, "is_stale": one.is_stale(now)})
+    return found
 
 
 def _log(workspace: Workspace) -> dict[str, Any]:

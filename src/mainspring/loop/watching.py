@@ -19,9 +19,12 @@ from mainspring.loop.retraining.breaker import BREAKER
 from mainspring.workspace import Workspace
 
 if TYPE_CHECKING:
+    from mainspring.domain.agreement import ViewAgreement
     from mainspring.domain.alert import Event
-    from mainspring.domain.measurement import Measurement
+    from mainspring.domain.measurement import Measurement, Window
+    from mainspring.domain.release import Manifest
     from mainspring.monitoring.opening import Stores
+    from mainspring.project import Project
 
 _LOG = logging.getLogger("mainspring.monitoring")
 _TTL = 300.0  # seconds after which another process may go on where this one hangs
@@ -52,13 +55,17 @@ class Look:
 class Watch:
     """The monitors of one model; a context manager, which one process at a time may enter.
 
+    Args:
+        project: the model's, for what is computed anew from feature views; without it that is not measured.
+
     Raises:
         WorkspaceBusy: on entering, another process watches the model.
     """
 
-    def __init__(self, workspace: Workspace, model: Model) -> None:
+    def __init__(self, workspace: Workspace, model: Model, project: Project | None = None) -> None:
         self._workspace = workspace
         self._model = model
+        self._project = project
         self._stopping = threading.Event()
         self._open = ExitStack()
         self._is_first = True
@@ -106,7 +113,8 @@ class Watch:
         if self._looked is not None and self._is_idle(now):
             return self._looked
         jobs = self._version_of_jobs()
-        found = evaluate(monitoring_stores(workspace), model.name, model.watched, label_delay=self._label_delay)
+        stores = monitoring_stores(workspace, self._project)
+        found = evaluate(stores, model.name, model.watched, label_delay=self._label_delay)
         events = self._tell(found.measurements)
         self._looked_at, self._jobs = now, jobs
         self._again_at = self._not_before(found.again_at)
@@ -224,10 +232,20 @@ class Watch:
         return read_measurements(workspace.tables, name, since=since, until=workspace.clock.now())
 
 
-def monitoring_stores(workspace: Workspace) -> Stores:
-    """What monitors read and write of a workspace."""
+def monitoring_stores(workspace: Workspace, project: Project | None = None) -> Stores:
+    """What monitors read and write of a workspace.
+
+    Args:
+        project: by whose views features are computed anew.
+    """
     from mainspring.loop.gateway_metrics import gateway_metrics
     from mainspring.monitoring.opening import Stores
+
+    def again(manifest: Manifest, window: Window) -> tuple[ViewAgreement, ...]:
+        from mainspring.loop.features.agreement import recompute
+
+        assert project is not None
+        return recompute(workspace, project, manifest, window)
 
     return Stores(
         workspace.tables,
@@ -235,4 +253,5 @@ def monitoring_stores(workspace: Workspace) -> Stores:
         workspace.catalogue,
         workspace.clock,
         lambda: gateway_metrics(workspace),
+        None if project is None else again,
     )

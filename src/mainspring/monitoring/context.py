@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from mainspring.domain.agreement import ViewAgreement
+    from mainspring.domain.materialised import Materialised
     from mainspring.domain.measurement import Window
     from mainspring.monitoring.hours.window_profile import WindowProfile
     from mainspring.monitoring.jobs.job import Job
+
+    Recompute = Callable[[Window], Sequence[ViewAgreement]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ class Context:
         label_delay: how long after an answer its label is due, where the model says so.
         states: by monitor what it wants to know at its next look (plain JSON); monitors replace their entry.
         gateway_metrics: the text of the gateway's `/metrics`; `None` where no gateway answers.
+        materialised: how far the feature views have come in the online store.
+        agreement: computes the champion's features anew, of the answers of a window; `None` where nobody can.
         job: the score job that is looked at, whose release stands as the champion; windows other than its own are
             of the rows of the jobs that began in them.
     """
@@ -49,6 +55,8 @@ class Context:
     label_delay: timedelta | None = None
     states: dict[str, dict[str, Any]] = field(default_factory=dict)
     gateway_metrics: str | None = None
+    materialised: Sequence[Materialised] = ()
+    agreement: Recompute | None = None
     job: Job | None = None
 
     @property

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from mainspring.clock import Clock
+from mainspring.domain.agreement import ViewAgreement
+from mainspring.domain.measurement import Window
 from mainspring.domain.ports import Records, Tables
 from mainspring.domain.release import Manifest
 from mainspring.errors import MainspringError
@@ -26,6 +28,7 @@ class Stores:
 
     Attributes:
         gateway_metrics: asks the gateway for the text of its `/metrics`; `None` where none answers.
+        agreement: computes features anew, see `Context.agreement`.
     """
 
     tables: Tables
@@ -33,6 +36,7 @@ class Stores:
     catalogue: Catalogue
     clock: Clock
     gateway_metrics: Callable[[], str | None] = lambda: None
+    agreement: Callable[[Manifest, Window], Sequence[ViewAgreement]] | None = None
 
 
 def open_job_context(
@@ -80,6 +84,7 @@ def open_context(stores: Stores, model: str, now: datetime, label_delay: timedel
         folders[record.number] = stores.catalogue.folder(record)
     if route.champion not in manifests:
         return None
+    champion, agreement = manifests[route.champion], stores.agreement
     return Context(
         model=model,
         tables=stores.tables,
@@ -91,4 +96,6 @@ def open_context(stores: Stores, model: str, now: datetime, label_delay: timedel
         label_delay=label_delay,
         states={name: dict(state) for name, state in stores.records.monitor_states(model).items()},
         gateway_metrics=stores.gateway_metrics(),
+        materialised=stores.records.feature_views() if champion.views else (),
+        agreement=None if agreement is None else lambda window: agreement(champion, window),
     )

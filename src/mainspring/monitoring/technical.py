@@ -7,7 +7,8 @@
 | `saturation` | `/metrics` | requests under way at a time, on average since the last look (Little's law) |
 | `log_drops` | `/metrics` | records that the log could not take, since the last look |
 | `log_lag` | `/metrics` | seconds since rows were last stored, while some wait |
-| `feature_age` | `/metrics` | seconds since the model's stored features were last brought up to date |
+| `feature_age` | the records | of each view, seconds since its stored features were last brought up to date |
+| `feature_agreement` | the log | of each view, share of answers whose features are those that history knows |
 | `label_share` | the log | of answers so old that their labels are due, those with one |
 | `label_delay` | the log | seconds within which half of the known labels came |
 """
@@ -25,6 +26,7 @@ from mainspring.domain.measurement import Measurement, Window
 from mainspring.domain.monitor import Monitor
 from mainspring.domain.prediction_log import Role, predictions_table
 from mainspring.monitoring.context import Context
+from mainspring.monitoring.features import feature_age, feature_agreement
 from mainspring.monitoring.gateway_counters import Sample, increase, read_metrics, total
 from mainspring.monitoring.judgement import CONFIDENCE, SHOWN, Figure, judge_between
 from mainspring.monitoring.look import Look
@@ -38,6 +40,8 @@ def technical(context: Context, monitor: Monitor, window: Window) -> list[Measur
         return [_latency(look, _LATENCIES[monitor.subject])]
     if monitor.subject in ("label_share", "label_delay"):
         return [_labels(look)]
+    if monitor.subject in _OF_FEATURES:
+        return _OF_FEATURES[monitor.subject](look)
     if context.gateway_metrics is None:
         return [look.unknown("no gateway answers: start one with `mainspring serve`, or ask where it runs")]
     try:
@@ -50,6 +54,7 @@ def technical(context: Context, monitor: Monitor, window: Window) -> list[Measur
 
 
 _LATENCIES = {"latency_p50": 0.5, "latency_p99": 0.99}
+_OF_FEATURES = {"feature_age": feature_age, "feature_agreement": feature_agreement}
 
 
 def _latency(look: Look, share: float) -> Measurement:
@@ -104,14 +109,9 @@ def _log_lag(look: Look, samples: Sequence[Sample]) -> float | None:
     return None if stored is None else max(0.0, look.context.now.timestamp() - stored)
 
 
-def _feature_age(look: Look, samples: Sequence[Sample]) -> float | None:
-    return total(samples, "feature_age_seconds", model=look.context.model)
-
-
 _Gauge = Callable[[Look, Sequence[Sample]], float | None]
 _GAUGES: dict[str, tuple[_Gauge, str]] = {
     "log_lag": (_log_lag, "the gateway has stored nothing yet"),
-    "feature_age": (_feature_age, "the gateway knows no stored features of this model"),
 }
 
 

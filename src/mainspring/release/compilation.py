@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from mainspring.data.columns import columns_of, values_of
 from mainspring.domain.release import InputField, OutputSpec, RuntimeKind, RuntimeSpec
 from mainspring.errors import NotCompilable
+from mainspring.features.request_time_frames import with_outputs
+from mainspring.release.computed import Computed
 from mainspring.release.golden_requests import Answers, Golden, golden_requests
 from mainspring.release.parity import TOLERANCE, compare
 from mainspring.release.wire import from_wire
@@ -45,19 +47,24 @@ def decide_runtime(
     fields: Sequence[InputField],
     output: OutputSpec,
     holdout: pl.DataFrame,
+    computed: Computed | None = None,
 ) -> Decision:
     """Compile the estimator, and take the compiled model only where it is equal.
 
     Args:
         answers: the original's outputs for an estimator's frame.
-        holdout: typed rows, every one of which is compared.
+        fields: the inputs of the release.
+        holdout: typed rows, every one of which is compared; with what was computed of them.
+        computed: what functions make of the inputs.
 
     Raises:
         CandidateError: the original refuses a real row.
     """
     from mainspring.release.compile.compiler import compile_estimator
 
-    return decide(lambda: compile_estimator(estimator, fields, output), answers, fields, holdout)
+    taken = fields if computed is None else computed.model_fields
+    compile_ = lambda: compile_estimator(estimator, taken, output)  # noqa: E731
+    return decide(compile_, answers, fields, holdout, computed=computed)
 
 
 def decide(
@@ -67,6 +74,7 @@ def decide(
     holdout: pl.DataFrame,
     *,
     tolerance: float = TOLERANCE,
+    computed: Computed | None = None,
 ) -> Decision:
     """As `decide_runtime`, of whatever has a compiled form.
 
@@ -80,10 +88,12 @@ def decide(
     fields = tuple(fields)
     compiled, reason = _compiled(compile_)
     thresholds: Mapping[str, NDArray[np.float64]] = {} if compiled is None else compiled.thresholds
-    golden = golden_requests(answers, holdout, fields, thresholds)
+    golden = golden_requests(answers, holdout, fields, thresholds, computed)
     if compiled is not None:
-        names = [one.name for one in fields]
+        names = [one.name for one in compiled.fields]
         sent = from_wire(golden.rows, fields)
+        if computed is not None:
+            sent = with_outputs(sent, computed.functions)
         asked = pl.DataFrame({n: values_of(sent, n).cast(holdout.schema[n], strict=False) for n in names})
         rows = pl.concat([columns_of(rows, names) for rows in (holdout, asked)])
         parity = compare(answers, compiled, rows, tolerance=tolerance)
@@ -97,7 +107,8 @@ def decide(
                 max_difference=parity.max_difference,
                 rows_compared=parity.rows,
             )
-            return Decision(tuple(compiled.fields), runtime, golden, compiled.model)
+            known = {one.name: one for one in compiled.fields}  # with their vocabularies
+            return Decision(tuple(known.get(one.name, one) for one in fields), runtime, golden, compiled.model)
     runtime = RuntimeSpec(RuntimeKind.NATIVE, reason=reason, tolerance=TOLERANCE, files=())
     return Decision(fields, runtime, golden)
 

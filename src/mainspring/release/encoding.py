@@ -17,16 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mainspring.domain.release import InputField
+from mainspring.domain.request_values import RefusedValue, describe
 from mainspring.domain.schema import Kind
 from mainspring.errors import InvalidInput
-from mainspring.release.encoding_cells import (
-    NUMERIC_KINDS,
-    Number,
-    RefusedValue,
-    describe,
-    number_reader,
-    text_reader,
-)
+from mainspring.release.encoding_cells import NUMERIC_KINDS, Number, number_reader, text_reader
 
 Row = Mapping[str, object]
 

@@ -11,6 +11,8 @@ from mainspring.data.columns import values_of
 from mainspring.domain.release import InputField
 from mainspring.domain.schema import Kind
 from mainspring.errors import DataError
+from mainspring.features.request_time_frames import outputs_of_rows
+from mainspring.release.computed import Computed
 from mainspring.release.encoding import missing_code, unknown_code
 from mainspring.release.encoding_cells import NUMERIC_KINDS
 
@@ -41,6 +43,41 @@ def frame_to_matrix(
         else:
             matrix[:, place] = _codes(values.cast(pl.String), field)
     return matrix
+
+
+def model_matrix(
+    frame: pl.DataFrame,
+    inputs: Sequence[InputField],
+    computed: Computed | None,
+    order: Literal["C", "F"] = "C",
+) -> npt.NDArray[np.float64]:
+    """As `frame_to_matrix`, with what functions make of the rows where there are any.
+
+    Raises:
+        DataError: a field has no column.
+        FeatureError: a function failed.
+    """
+    if computed is None:
+        return frame_to_matrix(frame, inputs, order)
+    taken = frame_to_matrix(frame, inputs[: computed.taken], order)
+    return computed.joined(taken, outputs_of_rows(frame, computed.functions), order)
+
+
+def model_columns(
+    frame: pl.DataFrame, inputs: Sequence[InputField], computed: Computed | None
+) -> dict[str, bytes | list[str | None]]:
+    """As `frame_to_columns`, with what functions make of the rows where there are any.
+
+    Raises:
+        DataError: a field has no column.
+        FeatureError: a function failed.
+    """
+    if computed is None:
+        return frame_to_columns(frame, inputs)
+    made = outputs_of_rows(frame, computed.functions)
+    return frame_to_columns(frame, inputs[: computed.taken]) | {
+        name: values.tobytes() for name, values in made.items()
+    }
 
 
 def frame_to_columns(frame: pl.DataFrame, inputs: Sequence[InputField]) -> dict[str, bytes | list[str | None]]:

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mainspring.domain.release import InputField
+from mainspring.domain.request_values import RefusedValue
 from mainspring.domain.schema import Kind
 from mainspring.release.encoding import GREATEST_INTEGER, plan_of
-from mainspring.release.encoding_cells import RefusedValue
 
 _Integer = Annotated[int, msgspec.Meta(ge=-GREATEST_INTEGER, le=GREATEST_INTEGER - 1)]
 _TYPES: dict[Kind, Any] = {Kind.NUMBER: float, Kind.INTEGER: _Integer, Kind.BOOLEAN: bool}

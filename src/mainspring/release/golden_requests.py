@@ -16,7 +16,8 @@ from mainspring.data.columns import values_of
 from mainspring.data.estimator_frame import estimator_frame_of_columns
 from mainspring.domain.release import InputField
 from mainspring.domain.schema import Kind
-from mainspring.errors import CandidateError, InvalidInput
+from mainspring.errors import CandidateError, FeatureError, InvalidInput
+from mainspring.release.computed import Computed, encoder_of
 from mainspring.release.encoding import Encoder
 from mainspring.release.golden import FEWEST
 from mainspring.release.wire import to_wire
@@ -47,6 +48,7 @@ def golden_requests(
     real: pl.DataFrame,
     fields: Sequence[InputField],
     thresholds: Mapping[str, NDArray[np.float64]],
+    computed: Computed | None = None,
 ) -> Golden:
     """At least 200 requests with the original's answers.
 
@@ -55,28 +57,38 @@ def golden_requests(
         real: typed rows, at least one; those of the holdout.
         fields: the inputs of the release.
         thresholds: numeric field → values at which some tree splits, where the estimator is one of trees.
+        computed: what functions make of the inputs.
 
     Raises:
         CandidateError: the original refuses a real row.
+        FeatureError: a function fails on one.
     """
     base = _spread(real, fields)
-    asked = answers(frame_of(base, fields))
+    asked = answers(frame_of(base, fields, computed))
     encoder = Encoder(fields)
     edges = [row for row in _edge_rows(base, real, fields, thresholds) if _is_taken(row, encoder)]
     rows, outputs = list(base), [asked]
-    for row, answer in _answered(answers, edges, fields):
+    for row, answer in _answered(lambda some: answers(frame_of(some, fields, computed)), edges):
         rows.append(row)
         outputs.append(answer)
     return Golden(rows, np.concatenate(outputs))
 
 
-def frame_of(rows: Sequence[Mapping[str, Any]], fields: Sequence[InputField]) -> pd.DataFrame:
+def frame_of(
+    rows: Sequence[Mapping[str, Any]], fields: Sequence[InputField], computed: Computed | None = None
+) -> pd.DataFrame:
     """The estimator's frame of wire rows, by the same path that the native runtime takes.
+
+    Args:
+        fields: the inputs of the release.
+        computed: what functions make of them.
 
     Raises:
         InvalidInput: a row that no gateway would take.
+        FeatureError: a function fails on it.
     """
-    return estimator_frame_of_columns(Encoder(fields).rows_to_columns(rows), fields)
+    taken = fields if computed is None else computed.model_fields
+    return estimator_frame_of_columns(encoder_of(fields, (), computed).rows_to_columns(rows), taken)
 
 
 def _spread(real: pl.DataFrame, fields: Sequence[InputField]) -> list[WireRow]:
@@ -154,16 +166,16 @@ def _is_taken(row: WireRow, encoder: Encoder) -> bool:
 
 
 def _answered(
-    answers: Answers, rows: list[WireRow], fields: Sequence[InputField]
+    answers: Callable[[Sequence[WireRow]], NDArray[np.float64]], rows: list[WireRow]
 ) -> Iterator[tuple[WireRow, NDArray[np.float64]]]:
     """The rows that the original answers: an extreme value may be too much for it, and no runtime is to blame."""
     try:
-        outputs = answers(frame_of(rows, fields))
-    except CandidateError:
+        outputs = answers(rows)
+    except (CandidateError, FeatureError):
         if len(rows) > 1:  # halve, so that few refused rows cost few questions
             middle = len(rows) // 2
-            yield from _answered(answers, rows[:middle], fields)
-            yield from _answered(answers, rows[middle:], fields)
+            yield from _answered(answers, rows[:middle])
+            yield from _answered(answers, rows[middle:])
         return
     for number, row in enumerate(rows):
         yield row, outputs[number : number + 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -31,21 +32,33 @@ def input_fields(columns: Sequence[Column], seen: pl.DataFrame) -> tuple[InputFi
     return tuple(_field(column, values_of(seen, column.name)) for column in columns)
 
 
-def _field(column: Column, values: pl.Series) -> InputField:
-    low, high = _range(column.kind, values)
+def reading_field(column: Column, *, required: bool = False) -> InputField:
+    """How a column's values are read, with nothing said of which there are.
+
+    Examples:
+        >>> reading_field(Column("age", Kind.INTEGER, missing=("?",))).missing
+        ('?',)
+    """
     return InputField(
         name=column.name,
         kind=column.kind,
-        required=values.null_count() == 0,
+        required=required,
         missing=column.missing,
         strip=column.strip,
         time_format=column.time_format,
         true=column.true,
         false=column.false,
+        personal=column.personal,
+    )
+
+
+def _field(column: Column, values: pl.Series) -> InputField:
+    low, high = _range(column.kind, values)
+    return replace(
+        reading_field(column, required=values.null_count() == 0),
         minimum=low,
         maximum=high,
         categories=_categories(values) if column.kind is Kind.CATEGORY and column.personal is None else None,
-        personal=column.personal,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from mainspring.domain.release import MANIFEST_FORMAT, Manifest, RuntimeKind
+from mainspring.domain.release import FEATURES, MANIFEST_FORMAT, Manifest, RuntimeKind
 from mainspring.domain.task import Task
 from mainspring.errors import ReleaseError
 
@@ -86,6 +86,7 @@ def _problems(manifest: Manifest) -> Iterator[tuple[str, str]]:
     names = [field.name for field in manifest.inputs]
     if not names or len(set(names)) != len(names):
         yield "inputs", "a field is named twice" if names else "there are none"
+    yield from _feature_problems(manifest)
     for name, digest in manifest.files.items():
         if not is_inside(name) or name in (MANIFEST, SIGNATURE):
             yield "files", f"{name[:80]!r} is no file of a release"
@@ -109,6 +110,29 @@ def _problems(manifest: Manifest) -> Iterator[tuple[str, str]]:
         yield "output.classes", f"{classes} classes are no {manifest.task} task"
     if manifest.task is Task.BINARY and output.positive not in output.classes:
         yield "output.positive", f"{output.positive!r} is none of the classes"
+
+
+def _feature_problems(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    names = [field.name for field in manifest.inputs]
+    if tuple(names[len(names) - len(manifest.carried) :]) != manifest.carried:
+        yield "carried", "these are not the last inputs"
+    made = [name for function in manifest.functions for name in function.outputs]
+    if len({*names, *made}) != len(names) + len(made):
+        yield "functions", "an output has the name of an input, or of another"
+    for function in manifest.functions:
+        if not function.inputs or not function.outputs or not {*function.inputs} <= {*names}:
+            yield "functions", f"{function.name[:80]!r} takes what is no input"
+    if manifest.functions and FEATURES not in manifest.files:
+        yield "functions", f"{FEATURES} is not among the files"
+    views = [view.view for view in manifest.views]
+    if len({*views}) != len(views):
+        yield "views", "a view is named twice"
+    for view in manifest.views:
+        if not view.keys:
+            yield "views", f"{view.view[:80]!r} has no key"
+        for feature, column in view.features.items():
+            if feature not in dict(view.kinds) or column not in names:
+                yield "views", f"{view.view[:80]!r} has no feature {feature[:80]!r}, or the release no such input"
 
 
 def is_inside(name: str) -> bool:

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from mainspring.domain.release import Manifest, RuntimeKind
+from mainspring.domain.release import FEATURES, Manifest, RuntimeKind
+from mainspring.release.computed import Computed, computed_of, encoder_of
 from mainspring.release.encoding import Encoder
 from mainspring.release.files import check_whole, read_verified
 from mainspring.release.golden import GOLDEN, decode_golden, replay
@@ -28,6 +29,7 @@ class OpenRelease:
 
     Attributes:
         difference: the greatest difference of a golden answer, relative as the tolerance is.
+        computed: what its functions make of its inputs; `None` where it has none.
     """
 
     manifest: Manifest
@@ -35,6 +37,7 @@ class OpenRelease:
     runtime: Runtime
     folder: Path
     difference: float
+    computed: Computed | None = None
 
     def runtime_for_many_rows(self) -> Runtime:
         """The runtime that answers whole tables fastest; the same answers. Not for gateway workers."""
@@ -71,26 +74,37 @@ def open_release(
         TamperedRelease: the manifest is not trusted, or a file is absent, changed or was added.
         GoldenMismatch: it does not answer as its original did.
         ReleaseError: its model does not load here.
+        FeatureError: its functions do not run here.
     """
     manifest = read_manifest(folder, trusted, expected_digest=expected_digest)
     golden = decode_golden(read_verified(folder, manifest, GOLDEN), release=str(manifest.ref))
     check_whole(folder, manifest, skip=(GOLDEN, *manifest.runtime.files))
-    runtime = _runtime(folder, manifest)
+    computed = _computed(folder, manifest)
+    runtime = _runtime(folder, manifest, computed)
     try:
         difference = replay(golden, runtime, manifest)
     except BaseException:
         runtime.close()
         raise
-    return OpenRelease(manifest, Encoder(manifest.inputs, manifest.ignored), runtime, folder, difference)
+    encoder = encoder_of(manifest.inputs, manifest.ignored, computed)
+    return OpenRelease(manifest, encoder, runtime, folder, difference, computed)
 
 
-def _runtime(folder: Path, manifest: Manifest) -> Runtime:
+def _computed(folder: Path, manifest: Manifest) -> Computed | None:
+    """What its functions make, where it has some."""
+    if not manifest.functions:
+        return None
+    return computed_of(manifest, read_verified(folder, manifest, FEATURES))
+
+
+def _runtime(folder: Path, manifest: Manifest, computed: Computed | None) -> Runtime:
     """Each verifies the bytes that it takes, and takes no others."""
     if manifest.runtime.kind is RuntimeKind.ONNX:
         from mainspring.release.runtimes.onnx import OnnxRuntime
 
         (model,) = manifest.runtime.files
-        return OnnxRuntime(read_verified(folder, manifest, model), manifest.inputs, ignored=manifest.ignored)
+        content = read_verified(folder, manifest, model)
+        return OnnxRuntime(content, manifest.inputs, ignored=manifest.ignored, computed=computed)
     from mainspring.release.runtimes.native import NativeRuntime
 
-    return NativeRuntime(folder, manifest)
+    return NativeRuntime(folder, manifest, computed=computed)

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mainspring.domain.ids import digest_bytes, digest_json
-from mainspring.domain.release import MANIFEST_FORMAT, Manifest, OutputSpec, TrainingRecord
+from mainspring.domain.release import (
+    FEATURES,
+    MANIFEST_FORMAT,
+    FunctionInput,
+    Manifest,
+    OutputSpec,
+    TrainingRecord,
+    ViewInput,
+)
 from mainspring.domain.schema import Column, Personal
 from mainspring.domain.task import Task
 from mainspring.domain.verdict import Estimate, Verdict
@@ -46,6 +54,9 @@ class SealOrder:
         lock: the environment as a lock file; that of this process where not given.
         parent: the champion at sealing, e.g. `adclick@6`.
         key_personal: what the key's column says of its values.
+        carried: the columns that only functions take.
+        views: the feature views that some of the columns are of.
+        functions: of `features.py` among the code; what they give comes after the columns. The rows may hold it.
     """
 
     model: str
@@ -75,6 +86,9 @@ class SealOrder:
     parent: str | None = None
     warnings: tuple[str, ...] = field(default=())
     key_personal: Personal | None = None
+    carried: tuple[Column, ...] = ()
+    views: tuple[ViewInput, ...] = ()
+    functions: tuple[FunctionInput, ...] = ()
 
 
 def seal(order: SealOrder, *, folder: Path, key: Ed25519PrivateKey) -> Manifest:
@@ -93,6 +107,7 @@ def seal(order: SealOrder, *, folder: Path, key: Ed25519PrivateKey) -> Manifest:
         StoreError: another run's release is in that place.
         DiskFull: there is no room; nothing is left behind.
         CandidateError: the estimator does not answer a real row.
+        FeatureError: a function of `features.py` fails, or gives something else now than it did in training.
         ReleaseError: the estimator cannot be kept in a file, or the release does not open.
     """
     return seal_folder(Sealing(order.model, order.number, order.run_id, lambda: _contents(order)), folder, key)
@@ -104,28 +119,36 @@ def _contents(order: SealOrder) -> tuple[dict[str, bytes], Manifest]:
 
     from mainspring.data.columns import columns_of
     from mainspring.data.estimator_frame import estimator_frame
+    from mainspring.features.request_time_frames import with_outputs
     from mainspring.release.compilation import ONNX, decide_runtime
     from mainspring.release.estimator_file import write_estimator
     from mainspring.release.golden_requests import frame_of
     from mainspring.release.inputs import input_fields
     from mainspring.release.original import outputs_of
+    from mainspring.release.proven_functions import proven_functions
     from mainspring.release.reference_profile import PROFILE, reference_profile
     from mainspring.release.reference_rows import REFERENCE_ROWS, encode_reference_rows, spread_places, truth_of
     from mainspring.release.runtimes.onnx import OnnxRuntime
 
-    names = [column.name for column in order.columns]
+    columns = (*order.columns, *order.carried)
+    names = [column.name for column in columns]
     seen = pl.concat([columns_of(rows, names) for rows in (order.training_rows, order.holdout_rows)])
-    fields = input_fields(order.columns, seen)
+    fields = input_fields(columns, seen)
+    frames = (order.training_rows, order.holdout_rows)
+    computed = proven_functions(order.code.get(FEATURES), order.functions, fields, len(order.columns), frames)
+    taken = fields if computed is None else computed.model_fields
+    holdout = order.holdout_rows if computed is None else with_outputs(order.holdout_rows, computed.functions)
     output = OutputSpec(order.task, order.classes, order.positive, order.threshold)
 
     def answers(X: pd.DataFrame) -> NDArray[float64]:
         return outputs_of(order.estimator, X, order.task, order.classes)
 
     def original(rows: pl.DataFrame) -> NDArray[float64]:
-        return answers(estimator_frame(rows, fields))
+        made = rows if computed is None else with_outputs(rows, computed.functions)
+        return answers(estimator_frame(made, taken))
 
-    decision = decide_runtime(order.estimator, answers, fields, output, order.holdout_rows)
-    asked = frame_of(decision.golden.rows, fields)
+    decision = decide_runtime(order.estimator, answers, fields, output, holdout, computed)
+    asked = frame_of(decision.golden.rows, fields, computed)
     files = write_estimator(order.estimator, lambda one: outputs_of(one, asked, order.task, order.classes))
     runtime = decision.runtime
     predict: Callable[[pl.DataFrame], NDArray[float64]] = original
@@ -133,7 +156,7 @@ def _contents(order: SealOrder) -> tuple[dict[str, bytes], Manifest]:
         runtime = replace(runtime, files=tuple(sorted(files)))
     else:
         files[ONNX] = decision.model
-        predict = OnnxRuntime(decision.model, decision.fields).predict_frame
+        predict = OnnxRuntime(decision.model, decision.fields, computed=computed).predict_frame
 
     held = order.holdout_rows[spread_places(order.holdout_rows.height)]
     target = held.get_column(order.target_column.name)
@@ -145,6 +168,8 @@ def _contents(order: SealOrder) -> tuple[dict[str, bytes], Manifest]:
         REFERENCE_ROWS: encode_reference_rows(held, fields, predict(held), truth),
         LOCK: lock,
     }
+    if order.functions:
+        files[FEATURES] = order.code[FEATURES]
     for name, content in {**order.code, **order.settings}.items():
         assert is_inside(name), f"a source file outside the project: {name}"
         files[f"{SOURCE}/{name}"] = content
@@ -174,6 +199,9 @@ def _contents(order: SealOrder) -> tuple[dict[str, bytes], Manifest]:
         parent=order.parent,
         warnings=order.warnings,
         key_personal=order.key_personal,
+        views=order.views,
+        functions=order.functions,
+        carried=tuple(column.name for column in order.carried),
     )
     files[CARD] = render_card(manifest, order.facts).encode()
     digests = {name: digest_bytes(content) for name, content in files.items()}

@@ -6,19 +6,12 @@ Imports cryptography and the standard library only: gateway workers use it.
 import base64
 import binascii
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-    load_pem_public_key,
-)
 
 from mainspring.domain.ids import digest_bytes
 from mainspring.errors import ReleaseError, TamperedRelease
@@ -28,6 +21,10 @@ SIGNING_KEY = "signing.pem"
 TRUSTED = "trusted"
 
 _LARGEST = 16 * 1024
+
+# What stands before the 32 bytes of an ed25519 key in a SubjectPublicKeyInfo (RFC 8410, section 4).
+_PREFIX = bytes.fromhex("302a300506032b6570032100")
+_PEM = re.compile(rb"\s*-----BEGIN PUBLIC KEY-----\s+([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----\s*")
 
 
 def signing_key(keys: Path) -> Ed25519PrivateKey:
@@ -60,12 +57,9 @@ def trusted_keys(folder: Path) -> tuple[Ed25519PublicKey, ...]:
     found = []
     for place in sorted(folder.glob("*.pub")):
         try:
-            key = load_pem_public_key(_small(place))
-        except (ValueError, UnsupportedAlgorithm) as error:
+            found.append(_public_key(_small(place)))
+        except ValueError as error:
             raise _no_key(place, "public") from error
-        if not isinstance(key, Ed25519PublicKey):
-            raise _no_key(place, "public")
-        found.append(key)
     return tuple(found)
 
 
@@ -107,14 +101,31 @@ def verify(content: bytes, signature: bytes, trusted: Sequence[Ed25519PublicKey]
 
 def fingerprint(key: Ed25519PublicKey) -> str:
     """The first 16 hexadecimal digits of the SHA-256 of the raw public key."""
-    return digest_bytes(key.public_bytes(Encoding.Raw, PublicFormat.Raw))[:16]
+    return digest_bytes(key.public_bytes_raw())[:16]
 
 
 def public_pem(key: Ed25519PublicKey) -> bytes:
-    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    """The key as a SubjectPublicKeyInfo in PEM (RFC 7468, section 13)."""
+    text = base64.b64encode(_PREFIX + key.public_bytes_raw())
+    return b"-----BEGIN PUBLIC KEY-----\n" + text + b"\n-----END PUBLIC KEY-----\n"
+
+
+def _public_key(pem: bytes) -> Ed25519PublicKey:
+    """The reverse, without the parsers of all other kinds of keys: importing them takes long for a gateway.
+
+    Raises:
+        ValueError: this is no ed25519 public key.
+    """
+    found = _PEM.fullmatch(pem)
+    content = base64.b64decode(b"".join(found[1].split()), validate=True) if found else b""
+    if not content.startswith(_PREFIX) or len(content) != len(_PREFIX) + 32:
+        raise ValueError("no ed25519 public key")
+    return Ed25519PublicKey.from_public_bytes(content[len(_PREFIX) :])
 
 
 def _create(place: Path) -> None:
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     draft = place.with_name(f".{place.name}.{os.getpid()}")
     write_atomic(draft, pem, mode=0o600, role="the signing key")
@@ -128,6 +139,8 @@ def _create(place: Path) -> None:
 
 
 def _read_private(place: Path) -> Ed25519PrivateKey:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     mode = place.stat().st_mode & 0o777
     if mode & 0o077:
         raise ReleaseError(

@@ -61,6 +61,9 @@ class Counts(msgspec.Struct):
         shadowed: rows for shadows, by model, release and what became of them.
         feedback: messages of feedback that were kept, by model and kind.
         resident: bytes that the loaded releases take.
+        features: rows whose features were to be found, by view and what became of that.
+        feature_seconds: how long requests waited for that.
+        features_until: by view, up to when its rows are in the online store, in microseconds since the epoch.
     """
 
     requests: dict[tuple[str, str, str], int] = msgspec.field(default_factory=dict)
@@ -77,6 +80,9 @@ class Counts(msgspec.Struct):
     shadowed: dict[tuple[str, str, str], int] = msgspec.field(default_factory=dict)
     feedback: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
     resident: int = 0
+    features: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
+    feature_seconds: Spread = msgspec.field(default_factory=lambda: Spread.empty(STAGE))
+    features_until: dict[str, int] = msgspec.field(default_factory=dict)
 
     def merge(self, other: "Counts") -> None:
         """Add the other's numbers to these."""
@@ -100,6 +106,11 @@ class Counts(msgspec.Struct):
                 mine[key] = mine.get(key, 0) + number
         for about, number in other.feedback.items():
             self.feedback[about] = self.feedback.get(about, 0) + number
+        for found, number in other.features.items():
+            self.features[found] = self.features.get(found, 0) + number
+        self.feature_seconds.merge(other.feature_seconds)
+        for view, until in other.features_until.items():
+            self.features_until[view] = max(until, self.features_until.get(view, until))
         self.resident += other.resident
         self.in_flight += other.in_flight
         self.log_rows += other.log_rows

@@ -20,6 +20,7 @@ from mainspring.errors import (
 )
 from mainspring.serving.batcher import Outputs
 from mainspring.serving.exchange import Request
+from mainspring.serving.features import Features
 from mainspring.serving.journal import Journal
 from mainspring.serving.loaded import Loaded
 from mainspring.serving.meters import Meters
@@ -39,12 +40,14 @@ class Answer:
     Attributes:
         release: the one that answered; it need not be the one whose schema the rows were read by.
         outputs: one list for each row: probabilities in the order of the classes, or one value.
+        rows: what it answered: those of the request, with the features that were found.
         role: as what it answered.
         arm: of an A/B test, where it answered as one.
     """
 
     release: Loaded
     outputs: Outputs
+    rows: list[Any]
     role: AnswerRole = AnswerRole.CHAMPION
     arm: str | None = None
 
@@ -58,6 +61,7 @@ class Dataplane:
         meters: told who answered as what.
         journal: writes the prediction log.
         shadows: takes what shadows are to see.
+        features: finds the features of views.
     """
 
     def __init__(
@@ -68,12 +72,14 @@ class Dataplane:
         meters: Meters,
         journal: Journal,
         shadows: ShadowFeed | None = None,
+        features: Features | None = None,
     ) -> None:
         self.pool = pool
         self._max_rows = max_rows
         self._meters = meters
         self._journal = journal
         self._shadows = shadows
+        self._features = features
         self._told_at = -_TELL_EVERY
 
     async def release(self, name: str) -> Loaded:
@@ -167,7 +173,7 @@ class Dataplane:
         Raises:
             InvalidInput: a row that does not fit the release, named by row and field.
             RequestTooLarge: too many rows.
-            Unavailable: in `strict`, when the answer cannot be logged.
+            Unavailable: in `strict`, when the answer cannot be logged; or a feature that it needs cannot be found.
             NotAllowed: the request names its release, and its key does not allow that.
         """
         if pinned:
@@ -184,12 +190,12 @@ class Dataplane:
         durable = self._journal.predicted(
             request.id,
             answer.release.manifest,
-            rows,
+            answer.rows,
             answer.outputs,
             answered - began,
             role=answer.role,
             arm=answer.arm or "",
-            body=request.body if request.native else None,
+            body=request.body if request.native and answer.rows is rows else None,
         )
         if durable is not None:
             await durable
@@ -201,7 +207,9 @@ class Dataplane:
     ) -> Answer:
         with release:
             began = perf_counter()
-            answer = Answer(release, await release.batcher.outputs(rows), role, arm)
+            if release.views is not None and self._features is not None:
+                rows = await self._features.found(release.views, rows)
+            answer = Answer(release, await release.batcher.outputs(rows), rows, role, arm)
             answered = perf_counter()
             request.stages = (began, answered, answered)
             return answer

@@ -235,8 +235,11 @@ class DirectPath:
             return False
         if release is not champion:
             decoded = None  # by another's fields
-        if not (self._read_plain(call, body, batcher, decoded) or self._read(call, body, batcher)):
-            return False
+        if not self._read_plain(call, body, batcher, decoded):
+            if release.views is not None:  # features may have to be found
+                return False
+            if not self._read(call, body, batcher):
+                return False
         call.trace = read_trace(call.headers) if b"traceparent" in call.fields else None
         # Last, so that what the application refuses is counted by it alone.
         if self._rates is not None and not self._rates.allows(call.grant.slot):

@@ -261,10 +261,9 @@ class Drain:
         offsets = {
             writer: (self._places.get((table, writer), 0), place) for writer, place in waiting.places.items()
         }
-        if rows.num_rows or present:
-            self._tables.record(table, rows, partition="day", offsets=offsets)
+        stored = waiting.handler.store(self._tables, table, rows, offsets, exists=bool(present))
         self._places.update({(table, writer): place for writer, (_, place) in offsets.items()})
-        self.state.rows += rows.num_rows
+        self.state.rows += stored
         if damaged:
             self._count_damaged(damaged, f"records for {table} make no sense")
 

@@ -9,6 +9,7 @@ import msgspec
 from mainspring.domain.access import Role
 from mainspring.domain.release import Manifest
 from mainspring.serving.exchange import Request, Response, Route
+from mainspring.serving.features import Features
 from mainspring.serving.meters import CONTENT_TYPE, Meters
 from mainspring.serving.pool import ReleasePool
 from mainspring.serving.protocols.describing import NATIVE_ERROR, operation
@@ -21,11 +22,13 @@ class Health:
     """Args:
     pool: the releases.
     meters: the counts.
+    features: how it stands with the online store.
     """
 
-    def __init__(self, pool: ReleasePool, meters: Meters) -> None:
+    def __init__(self, pool: ReleasePool, meters: Meters, features: Features) -> None:
         self._pool = pool
         self._meters = meters
+        self._features = features
 
     def routes(self) -> tuple[Route, ...]:
         return (
@@ -66,6 +69,9 @@ class Health:
             "refused": [{"release": refusal.ref, "reason": refusal.reason} for refusal in pool.refused],
             "log": self._meters.log_health(),
         }
+        found = self._meters.features_of()
+        if found or self._features.trouble:
+            document["features"] = {"trouble": self._features.trouble, "views": found}
         if not pool.ready and not pool.refused:
             routed = bool(pool.table and pool.table.champions)
             document["reason"] = "releases are being loaded" if routed else "no release has been promoted yet"

@@ -102,9 +102,11 @@ class _Known:
         self.description = description_frame(Description.of(manifest))
         self.width = len(manifest.inputs)
         self.key = manifest.key
-        tags = (manifest.key_personal, *(field.personal for field in manifest.inputs))
+        logged = manifest.logged
+        tags = (manifest.key_personal, *(field.personal for field in logged))
         self.plain = not any(tags)
-        self.mask = PersonalMask(manifest.inputs, manifest.key, manifest.key_personal, secret)
+        more = logged[self.width :]
+        self.mask = PersonalMask(manifest.inputs, manifest.key, manifest.key_personal, secret, more)
         self.generation = -1  # of the spool file that holds the description
 
     def only_own(self, rows: Rows) -> bool:

@@ -102,7 +102,7 @@ class Judge:
         shadows = {shadow.number for shadow in traffic.shadows}
         manifests = [self._passed[target] for target in (*champion, *held) if target in self._passed]
         names = {field.name for manifest in manifests for field in manifest.inputs}
-        names |= {manifest.key for manifest in manifests if manifest.key is not None}
+        names |= {name for manifest in manifests for name in manifest.ignored}
         return Rules(
             traffic,
             challengers=tuple(target for target in held if target.number in traffic.answering),

@@ -1,8 +1,8 @@
 """An event's key as the prediction log has it, so that feedback by key finds what it is about."""
 
 from mainspring.domain.release import Manifest
+from mainspring.domain.request_values import RefusedValue
 from mainspring.domain.schema import Personal
-from mainspring.release.encoding_cells import RefusedValue
 from mainspring.serving.personal import PersonalMask
 
 
@@ -15,7 +15,7 @@ def kept_key(manifest: Manifest, key: str, secret: bytes) -> str | None:
     name = manifest.key
     if name is None:
         return None
-    fields = tuple(field for field in manifest.inputs if field.name == name)
+    fields = tuple(field for field in manifest.logged if field.name == name)
     tag = fields[0].personal if fields else manifest.key_personal
     if tag is None:
         return key

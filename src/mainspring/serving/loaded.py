@@ -2,11 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import count
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mainspring.domain.release import Manifest
 from mainspring.serving.batcher import Batcher, Outputs, Rows
 from mainspring.serving.table import Target
+
+if TYPE_CHECKING:
+    from mainspring.serving.feature_rows import ReleaseViews
 
 _TURN = count(1).__next__
 
@@ -19,6 +22,11 @@ class Resident(Protocol):
 
     @property
     def batcher(self) -> Batcher: ...
+
+    @property
+    def views(self) -> "ReleaseViews | None":
+        """Finds the features of its views; `None` where it has none."""
+        ...
 
     @property
     def size(self) -> int:
@@ -42,6 +50,7 @@ class Loaded:
     Attributes:
         ref: e.g. `adult@3`.
         batcher: answers; of a sleeping release, wakes it first.
+        views: finds the features of its views; `None` where it has none.
         users: the requests being answered by it.
         turn: grows with each request, over all releases; who has the lowest was idle for longest.
     """
@@ -59,6 +68,7 @@ class Loaded:
         "target",
         "turn",
         "users",
+        "views",
     )
 
     def __init__(
@@ -73,6 +83,7 @@ class Loaded:
         self.ref = target.ref
         self.manifest = resident.manifest
         self.batcher = resident.batcher
+        self.views = resident.views
         self.users = 0
         self.turn = _TURN()
         self._retired = False

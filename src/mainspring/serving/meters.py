@@ -5,7 +5,7 @@ times a second. Any worker answers for all of them from those files; a worker th
 died goes on with its counts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from mainspring.clock import SYSTEM_CLOCK, Clock
 from mainspring.domain.measurement import METRICS_FILE
 from mainspring.serving.counts import (
     LATENCY,
@@ -23,6 +24,7 @@ from mainspring.serving.counts import (
     encode_counts,
     no_stages,
 )
+from mainspring.serving.feature_metrics import FeatureFamilies
 from mainspring.serving.log_metrics import LogFamilies
 from mainspring.serving.log_state import read_state
 
@@ -37,8 +39,9 @@ class Meters:
         slot: the worker's place; a name where another process counts, too.
     """
 
-    def __init__(self, folder: Path, slot: int | str) -> None:
+    def __init__(self, folder: Path, slot: int | str, clock: Clock = SYSTEM_CLOCK) -> None:
         self._folder = folder
+        self._clock = clock
         self._file = folder / f"{slot}.counts"
         self._counts = _read(self._file) or Counts()
         self._counts.in_flight = self._counts.connections = 0  # whatever the worker before us left
@@ -136,6 +139,29 @@ class Meters:
         key = (model, kind)
         self._counts.feedback[key] = self._counts.feedback.get(key, 0) + messages
 
+    def features_found(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Count rows whose features were to be found, by view and what became of that."""
+        for (view, outcome), rows in counts.items():
+            key = view, outcome
+            if key not in self._counts.features and len(self._counts.features) >= _MOST_LABELS:
+                key = "other", outcome
+            self._counts.features[key] = self._counts.features.get(key, 0) + rows
+
+    def features_read(self, seconds: float) -> None:
+        """Count how long a request waited for features."""
+        self._counts.feature_seconds.add(seconds)
+
+    def features_known(self, until: dict[str, int]) -> None:
+        """Say by view up to when its rows are in the online store, in microseconds since the epoch."""
+        self._counts.features_until = until
+
+    def features_of(self) -> dict[str, dict[str, int]]:
+        """What this worker counted of features, by view."""
+        found: dict[str, dict[str, int]] = {}
+        for (view, outcome), rows in self._counts.features.items():
+            found.setdefault(view, {})[outcome] = rows
+        return found
+
     def write(self) -> None:
         """Let the other workers see the counts; no sync: after a power cut nobody asks for them."""
         content = encode_counts(self._counts)
@@ -155,6 +181,8 @@ class Meters:
         registry = CollectorRegistry()
         registry.register(_Families(everything))
         registry.register(LogFamilies(everything, self._folder.parent))
+        if everything.features or everything.features_until:
+            registry.register(FeatureFamilies(everything, self._clock))
         return generate_latest(registry) + _found_by_monitors(self._folder.parent.parent / METRICS_FILE)
 
 

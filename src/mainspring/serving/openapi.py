@@ -43,7 +43,7 @@ def describe(manifests: Sequence[Manifest], protocols: Iterable[HttpProtocol]) -
     """The document for these releases."""
     schemas: dict[str, Any] = {"Error": ERROR}
     for manifest in manifests:
-        schemas[f"{manifest.model}.Row"] = row_schema(manifest.inputs, manifest.key)
+        schemas[f"{manifest.model}.Row"] = row_schema(manifest.inputs, manifest.key, manifest.views)
         schemas[f"{manifest.model}.Prediction"] = prediction_schema(manifest)
     paths: dict[str, Any] = {}
     for protocol in protocols:

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from mainspring.errors import UsageError
+from mainspring.serving.features import FeatureOrders
 from mainspring.serving.journal import LogOrders
 from mainspring.serving.log_state import SPOOL
 from mainspring.serving.logs import is_json
@@ -23,7 +24,8 @@ class GatewayOptions:
         releases: the folder under which the routes' places lie.
         trusted: the folder of public keys (`*.pub`) whose releases are served.
         folder: where the gateway keeps its own files; made where absent.
-        tables: the URL of the tables, to which predictions and labels go.
+        tables: the URL of the tables, to which predictions, labels and pushed rows go.
+        features: the URL of the online store.
         log: how the prediction log is kept.
     """
 
@@ -32,6 +34,7 @@ class GatewayOptions:
     trusted: Path
     folder: Path
     tables: str
+    features: str
     log: LogSettings = field(default_factory=LogSettings)
 
     def check(self, *, has_keys: bool) -> None:
@@ -58,6 +61,11 @@ def log_orders(options: GatewayOptions, table: Path) -> LogOrders:
     )
 
 
+def feature_orders(options: GatewayOptions) -> FeatureOrders:
+    """What every process that answers is told of features."""
+    return FeatureOrders(url=options.features, timeout=options.settings.feature_timeout)
+
+
 class ShadowOrders(msgspec.Struct, frozen=True):
     """What the shadow process gets from its parent, as one line of JSON.
 
@@ -67,6 +75,7 @@ class ShadowOrders(msgspec.Struct, frozen=True):
         memory: bytes that it may take, the processes of native releases included.
         timeout: seconds that one batch may take.
         log: how the prediction log is kept; never strictly, since nobody waits for a shadow.
+        features: where features are found.
     """
 
     table: str
@@ -76,6 +85,7 @@ class ShadowOrders(msgspec.Struct, frozen=True):
     timeout: float
     json_logs: bool
     log: LogOrders
+    features: FeatureOrders
 
     @classmethod
     def of(cls, options: GatewayOptions, *, table: Path, streams: tuple[int, ...]) -> "ShadowOrders":
@@ -89,6 +99,7 @@ class ShadowOrders(msgspec.Struct, frozen=True):
             timeout=settings.shadow_timeout,
             json_logs=is_json(settings.log_format),
             log=msgspec.structs.replace(log, durability="batch") if log.durability == "strict" else log,
+            features=feature_orders(options),
         )
 
 
@@ -108,6 +119,7 @@ class WorkerOrders(msgspec.Struct, frozen=True):
         open_invocations: `/invocations` needs no key.
         memory_budget: bytes that idle releases may take.
         log: how the prediction log is kept.
+        features: where features are found.
         shadow: file descriptor of the socket to the shadow process; `None` where there is none.
     """
 
@@ -134,6 +146,7 @@ class WorkerOrders(msgspec.Struct, frozen=True):
     open_invocations: bool
     memory_budget: int
     log: LogOrders
+    features: FeatureOrders
     shadow: int | None = None
 
     @property
@@ -175,5 +188,6 @@ class WorkerOrders(msgspec.Struct, frozen=True):
             open_invocations=settings.platform == "sagemaker",
             memory_budget=settings.memory_budget,
             log=log_orders(options, table),
+            features=feature_orders(options),
             shadow=shadow,
         )

@@ -91,6 +91,7 @@ class PersonalMask:
         key: the event's key, which rows may carry, and
         key_tag: what becomes of it.
         secret: of the workspace.
+        more: further fields that rows may carry: the keys of views.
 
     Examples:
         >>> from mainspring.domain.schema import Kind
@@ -100,21 +101,25 @@ class PersonalMask:
     """
 
     def __init__(
-        self, inputs: Sequence[InputField], key: str | None, key_tag: Personal | None, secret: bytes
+        self,
+        inputs: Sequence[InputField],
+        key: str | None,
+        key_tag: Personal | None,
+        secret: bytes,
+        more: Sequence[InputField] = (),
     ) -> None:
         treatments = {
             field.name: _treatment(field.personal, field.name, _reader(field), secret) for field in inputs
         }
         self._always = [(name, treat) for name, treat in treatments.items() if treat is not None]
-        self._key = None
-        if key is not None and key not in treatments:
-            treat = _treatment(key_tag, key, _as_text, secret)
-            self._key = None if treat is None else (key, treat)
+        others = {field.name: _treatment(field.personal, field.name, _reader(field), secret) for field in more}
+        if key is not None and key not in treatments and key not in others:
+            others[key] = _treatment(key_tag, key, _as_text, secret)
+        self._others = [(name, treat) for name, treat in others.items() if treat is not None]
 
     def __call__(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
         masked = [{name: treat(row[name]) for name, treat in self._always} for row in rows]
-        if self._key is not None:
-            name, treat = self._key
+        for name, treat in self._others:
             for row, kept in zip(rows, masked, strict=True):
                 if name in row:
                     kept[name] = treat(row[name])

@@ -249,6 +249,11 @@ class ReleasePool:
         if router is not None:
             yield from router.challengers.values()
 
+    @property
+    def routed(self) -> list[Loaded]:
+        """The releases that answer or may, those asleep too; of a model the champion last."""
+        return [held for model in self.champions for held in reversed(list(self._routed(model)))]
+
     def _everything(self) -> Iterator[Loaded]:
         for model in self.champions:
             yield from self._routed(model)

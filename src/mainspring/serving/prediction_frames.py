@@ -39,7 +39,7 @@ class Description(msgspec.Struct, frozen=True):
 
     Attributes:
         ref: e.g. `adult@3`.
-        inputs: as in the manifest, without vocabularies and documentation.
+        inputs: what the log keeps of a row (`Manifest.logged`), without vocabularies and documentation.
     """
 
     ref: str
@@ -54,7 +54,7 @@ class Description(msgspec.Struct, frozen=True):
     def of(cls, manifest: Manifest) -> "Description":
         inputs = tuple(
             replace(field, vocabulary=None, categories=None, minimum=None, maximum=None, description="")
-            for field in manifest.inputs
+            for field in manifest.logged
         )
         output, key, tag = manifest.output, manifest.key, manifest.key_personal
         return cls(str(manifest.ref), manifest.model, manifest.number, inputs, output, key, tag)

@@ -13,8 +13,9 @@ from mainspring.domain.feedback import RefusedField, key_of
 from mainspring.domain.input_columns import input_columns
 from mainspring.domain.prediction_log import PREDICTION_COLUMNS
 from mainspring.domain.release import InputField, OutputSpec
+from mainspring.domain.request_values import RefusedValue
 from mainspring.errors import MainspringError
-from mainspring.release.encoding_cells import RefusedValue, number_reader, text_reader
+from mainspring.release.encoding_cells import number_reader, text_reader
 from mainspring.serving.prediction_frames import DamagedFrame, Description, Prediction, read_prediction
 from mainspring.serving.protocols.body import decode_json, rows_of
 

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mainspring.domain.release import Manifest
 from mainspring.errors import TamperedRelease
-from mainspring.release.encoding import Encoder
+from mainspring.release.computed import encoder_of
 from mainspring.release.encoding_typed import TypedRows
 from mainspring.release.opening import OpenRelease, open_release
 from mainspring.release.runtimes.native import NativeRuntime
@@ -17,6 +18,9 @@ from mainspring.release.signing import trusted_keys
 from mainspring.serving.background import let_thread_give_way
 from mainspring.serving.batcher import CompiledBatcher, QueueBatcher
 from mainspring.serving.table import Target
+
+if TYPE_CHECKING:  # with the first release that has views
+    from mainspring.serving.feature_rows import ReleaseViews
 
 # What a loaded release was seen to take: a quarter of a megabyte, and of each byte of its model one (a matrix) to
 # eight (the packed nodes of many trees).
@@ -28,6 +32,7 @@ class OpenedRelease:
     """A release in memory and the way in which requests are brought before it.
 
     Attributes:
+        views: finds the features of its views; `None` where it has none.
         size: bytes that it takes, as nearly as can be told: what loading it took, within what is plausible for its
             files (other work goes on meanwhile); of a native release what its process takes.
     """
@@ -36,6 +41,7 @@ class OpenedRelease:
         self, release: OpenRelease, batcher: CompiledBatcher | QueueBatcher, own_thread: Executor | None, size: int
     ) -> None:
         self.manifest: Manifest = release.manifest
+        self.views = views_of(release.manifest)
         self.batcher = batcher
         self.size = size
         self._release = release
@@ -43,9 +49,9 @@ class OpenedRelease:
         self.accept(())
 
     def accept(self, fields: Iterable[str]) -> None:
-        """Let rows carry these fields and the event's key."""
-        key = self.manifest.key
-        encoder = Encoder(self.manifest.inputs, ignored=(*fields, *((key,) if key is not None else ())))
+        """Let rows carry these fields, the event's key and the keys of views."""
+        manifest = self.manifest
+        encoder = encoder_of(manifest.inputs, (*fields, *manifest.ignored), self._release.computed)
         runtime = self._release.runtime
         if isinstance(runtime, OnnxRuntime | NativeRuntime):
             runtime.encoder = encoder
@@ -69,6 +75,7 @@ class ReleaseLoader:
         trusted: the folder of the public keys, read anew for each release.
         alone, threads, batched: as `CompiledBatcher` takes them.
         max_waiting_rows: as `QueueBatcher` takes it.
+        warm: told the views of a release before it answers.
     """
 
     def __init__(
@@ -79,8 +86,10 @@ class ReleaseLoader:
         threads: Executor,
         batched: Callable[[float], object],
         max_waiting_rows: int = 20_000,
+        warm: "Callable[[ReleaseViews], object]" = lambda views: None,  # noqa: ARG005
     ) -> None:
         self._trusted = trusted
+        self._warm = warm
         self._alone = alone
         self._threads = threads
         self._batched = batched
@@ -92,10 +101,14 @@ class ReleaseLoader:
 
     def __call__(self, target: Target) -> OpenedRelease:
         """Raises `ReleaseError` when the release is not the one that was promoted, or does not hold."""
-        if not (Path(target.folder) / "model.onnx").exists():
-            return self._opened(target)  # its process would inherit that it gives way
-        with ThreadPoolExecutor(1, f"proof of {target.ref}", let_thread_give_way) as apart:
-            return apart.submit(self._opened, target).result()
+        if (Path(target.folder) / "model.onnx").exists():
+            with ThreadPoolExecutor(1, f"proof of {target.ref}", let_thread_give_way) as apart:
+                opened = apart.submit(self._opened, target).result()
+        else:
+            opened = self._opened(target)  # its process would inherit that it gives way
+        if opened.views is not None:
+            self._warm(opened.views)
+        return opened
 
     def _opened(self, target: Target) -> OpenedRelease:
         before = resident_bytes()
@@ -132,12 +145,23 @@ class ReleaseLoader:
 
 def _typed(manifest: Manifest) -> TypedRows | None:
     """The quick reader of a release's rows, where they may be kept as they come."""
-    if manifest.key_personal or any(field.personal for field in manifest.inputs):
+    if manifest.key_personal or any(field.personal for field in manifest.logged):
+        return None
+    if manifest.functions:  # they are given the rows as well
         return None
     try:
         return TypedRows(manifest.inputs, manifest.key)
     except ValueError:  # names that no type can have
         return None
+
+
+def views_of(manifest: Manifest) -> "ReleaseViews | None":
+    """Finds the features of a release's views, where it has some."""
+    if not manifest.views:
+        return None
+    from mainspring.serving.feature_rows import ReleaseViews
+
+    return ReleaseViews(manifest)
 
 
 def resident_bytes(pid: int | None = None) -> int:

@@ -17,29 +17,33 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
 from mainspring.domain.prediction_log import Role
 from mainspring.errors import InvalidInput, MainspringError
-from mainspring.release.encoding import Encoder
+from mainspring.release.computed import encoder_of
 from mainspring.release.opening import OpenRelease, open_release
 from mainspring.release.runtimes.native import NativeRuntime
 from mainspring.release.runtimes.onnx import OnnxRuntime
 from mainspring.release.signing import trusted_keys
 from mainspring.serving.background import run_in_background
+from mainspring.serving.features import Features
 from mainspring.serving.journal import open_journal
 from mainspring.serving.logs import log_to
 from mainspring.serving.meters import Meters
 from mainspring.serving.options import ShadowOrders
 from mainspring.serving.protocols.body import decode_json, rows_of
 from mainspring.serving.reports import Report, encode_report
-from mainspring.serving.residents import resident_bytes
+from mainspring.serving.residents import resident_bytes, views_of
 from mainspring.serving.shadow_frames import FrameReader, Sighting
 from mainspring.serving.shadow_watch import Watch
 from mainspring.serving.table import Table, Target, read_table
+
+if TYPE_CHECKING:
+    from mainspring.serving.feature_rows import ReleaseViews
 
 _LOG = logging.getLogger("mainspring.gateway")
 _BATCH = 256  # rows that go through a model at once
@@ -69,6 +73,8 @@ class Shadow:
         self._coming: dict[Target, Future[OpenRelease]] = {}
         self._fields: dict[str, tuple[str, ...]] = {}
         self._by_number: dict[tuple[str, int], OpenRelease] = {}
+        self._views: dict[tuple[str, int], ReleaseViews | None] = {}
+        self._features = Features(orders.features, self._meters)
         self._loading = ThreadPoolExecutor(1, thread_name_prefix="release")
         self._generation = 0
         self._watch = Watch(
@@ -108,6 +114,7 @@ class Shadow:
     def close(self) -> None:
         """Make durable what was answered."""
         self._spool.close()
+        self._features.close()
         for release in self._releases.values():
             release.close()
         with suppress(OSError):
@@ -183,7 +190,9 @@ class Shadow:
             self._index()
 
     def _index(self) -> None:
-        self._by_number = {(target.model, target.number): held for target, held in self._releases.items()}
+        held = {(target.model, target.number): held for target, held in self._releases.items()}
+        views = {number: self._views.get(number) or views_of(one.manifest) for number, one in held.items()}
+        self._by_number, self._views = held, views
 
     def _memory(self) -> int:
         children = [
@@ -223,8 +232,10 @@ class Shadow:
         together = [row for _, rows in batch for row in rows]
         began = monotonic()
         self._watch.begin(model, number, len(together))
+        views = self._views.get((model, number))
         try:
-            outputs = release.runtime.predict_rows(together)
+            found = together if views is None else self._features.found_now(views, together)
+            outputs = release.runtime.predict_rows(found)
         except Exception as error:
             if len(batch) > 1:  # one request must not cost its neighbours their answers
                 for one in batch:
@@ -244,7 +255,7 @@ class Shadow:
             return
         place = 0
         for seen, rows in batch:
-            answers = outputs[place : place + len(rows)]
+            answers, answered = outputs[place : place + len(rows)], found[place : place + len(rows)]
             place += len(rows)
             if not np.isfinite(answers).all():
                 self._count(model, number, "nonsense", len(rows))
@@ -252,11 +263,11 @@ class Shadow:
             self._journal.predicted(
                 seen.request_id,
                 release.manifest,
-                rows,
+                answered,
                 answers.tolist(),
                 seconds,
                 role=Role.SHADOW,
-                body=seen.rows,
+                body=seen.rows if found is together else None,
             )
             self._count(model, number, "answered", len(rows))
 
@@ -273,9 +284,8 @@ class Shadow:
 def _accept(release: OpenRelease, fields: Sequence[str]) -> None:
     """Let rows carry what other releases of the model read."""
     if isinstance(release.runtime, OnnxRuntime | NativeRuntime):
-        key = release.manifest.key
-        ignored = (*fields, *((key,) if key is not None else ()))
-        release.runtime.encoder = Encoder(release.manifest.inputs, ignored=ignored)
+        manifest = release.manifest
+        release.runtime.encoder = encoder_of(manifest.inputs, (*fields, *manifest.ignored), release.computed)
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
-"""Keeps the tables of the prediction log quick to read: merges small files, drops what is too old, cleans up."""
+"""Keeps tables that grow all the time quick to read: merges small files, drops what is too old, cleans up."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from mainspring.clock import Clock
@@ -14,17 +14,22 @@ _LOG = logging.getLogger("mainspring.gateway")
 _OFTEN, _SELDOM = 60.0, 3600.0  # seconds between two looks at today's files, and at everything
 _SMALL_TODAY, _MANY_TODAY = 8 << 20, 40  # bytes; files
 _SMALL = 64 << 20  # bytes, of a file of a day that is over
+PREDICTION_LOG = (predictions_table("").rstrip("/"), labels_table("").rstrip("/"))
 
 
 class Upkeep:
     """Args:
-    keep_days: days of predictions and labels that are kept; `None` keeps them for ever.
+    keep_days: days of rows that are kept; `None` keeps them for ever.
+    folders: of the tables.
     """
 
-    def __init__(self, tables: Tables, clock: Clock, keep_days: int | None) -> None:
+    def __init__(
+        self, tables: Tables, clock: Clock, keep_days: int | None, *, folders: Sequence[str] = PREDICTION_LOG
+    ) -> None:
         self._tables = tables
         self._clock = clock
         self._keep_days = keep_days
+        self._folders = folders
         self._written: set[str] = set()
         self._next_often = clock.monotonic() + _OFTEN
         self._next_seldom = self._next_often
@@ -64,8 +69,7 @@ class Upkeep:
         self._tables.tidy(table)
 
     def _all(self) -> list[str]:
-        folders = (predictions_table("").rstrip("/"), labels_table("").rstrip("/"))
-        return [name for folder in folders for name in self._tables.names(folder)]
+        return [name for folder in self._folders for name in self._tables.names(folder)]
 
     def _attempt(self, work: Callable[[str], None], table: str) -> None:
         try:

@@ -29,6 +29,7 @@ from mainspring.serving.connection import GuardedProtocol, guarded
 from mainspring.serving.dataplane import Dataplane
 from mainspring.serving.direct import DirectPath
 from mainspring.serving.exchange import HttpProtocol
+from mainspring.serving.features import Features, ids_of
 from mainspring.serving.feedback import FeedbackIntake
 from mainspring.serving.health import Health
 from mainspring.serving.journal import open_journal
@@ -40,6 +41,7 @@ from mainspring.serving.meters import Meters
 from mainspring.serving.openapi import OpenApi
 from mainspring.serving.options import WorkerOrders
 from mainspring.serving.pool import ReleasePool
+from mainspring.serving.protocols.features import FeaturesProtocol
 from mainspring.serving.protocols.feedback import FeedbackProtocol
 from mainspring.serving.protocols.mlflow import MlflowProtocol
 from mainspring.serving.protocols.native import NativeProtocol
@@ -47,6 +49,7 @@ from mainspring.serving.protocols.openinference import OpenInference
 from mainspring.serving.protocols.openinference_status import OpenInferenceStatus
 from mainspring.serving.protocols.tfserving import TensorFlowPredict
 from mainspring.serving.protocols.tfserving_status import TensorFlowStatus
+from mainspring.serving.push import PushIntake
 from mainspring.serving.rates import Rates
 from mainspring.serving.reports import Report, encode_report
 from mainspring.serving.residents import ReleaseLoader
@@ -58,6 +61,7 @@ from mainspring.serving.tls import RenewedCertificate, server_context
 _LOG = logging.getLogger("mainspring.gateway")
 _WARM_UP = 5.0  # seconds after which a worker listens though its releases are still loading
 _REPORT_EVERY = 1.0
+_LOOK_AT_VIEWS = 5.0  # seconds
 
 
 class Worker:
@@ -78,11 +82,13 @@ class Worker:
         self._access = Access(
             loopback=orders.loopback, token_digest=orders.token_digest, ring=self._ring, now=_seconds
         )
+        self._features = Features(orders.features, meters)
         loader = ReleaseLoader(
             Path(orders.trusted),
             alone=lambda: len(self._server.server_state.tasks) <= 1,
             threads=self._threads,
             batched=meters.batched,
+            warm=self._features.warm,
         )
         self.pool = ReleasePool(
             loader,
@@ -95,7 +101,14 @@ class Worker:
         self._spool, journal = open_journal(
             orders.log, f"worker-{orders.slot}", logged=meters.logged, dropped=meters.log_dropped
         )
-        plane = Dataplane(self.pool, max_rows=orders.max_rows, meters=meters, journal=journal, shadows=feed)
+        plane = Dataplane(
+            self.pool,
+            max_rows=orders.max_rows,
+            meters=meters,
+            journal=journal,
+            shadows=feed,
+            features=self._features,
+        )
         intake = FeedbackIntake(
             plane,
             self._spool,
@@ -110,8 +123,9 @@ class Worker:
             OpenInference(plane),
             OpenInferenceStatus(plane),
             FeedbackProtocol(intake),
+            FeaturesProtocol(PushIntake(plane, self._spool, clock=SYSTEM_CLOCK)),
             MlflowProtocol(plane, default_model=orders.default_model, open_to_all=orders.open_invocations),
-            Health(self.pool, meters),
+            Health(self.pool, meters, self._features),
         )
         protocols = (*described, OpenApi(self.pool, described))
         rates = Rates(orders.rates, most) if (most := orders.max_requests_per_second) else None
@@ -177,6 +191,7 @@ class Worker:
             asyncio.create_task(self._listen(reader, writer)),
             asyncio.create_task(self._report(writer)),
             asyncio.create_task(self._tend()),
+            asyncio.create_task(self._watch_features()),
         ]
         try:
             await self._server.serve(sockets=[listener])
@@ -184,6 +199,7 @@ class Worker:
             for task in tasks:
                 task.cancel()
             self._spool.close()
+            self._features.close()
             await self.pool.close()
             self._loading.shutdown(wait=True)
             writer.close()
@@ -240,6 +256,18 @@ class Worker:
             for connection in list(self._server.server_state.connections):
                 if isinstance(connection, GuardedProtocol):
                     self._sweep(connection, loop.time())
+
+    async def _watch_features(self) -> None:
+        """Say now and then how fresh the views of what is served are."""
+        while True:
+            await asyncio.sleep(_LOOK_AT_VIEWS)
+            views = ids_of(held.views for held in self.pool.routed)
+            if not views:
+                continue
+            try:
+                self._meters.features_known(await asyncio.to_thread(self._features.known_until, views))
+            except MainspringError as error:
+                _LOG.warning("the age of features is not known: %s", error)
 
     def _sweep(self, connection: GuardedProtocol, now: float) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The records database: numbers, routes, runs, snapshots, keys, leases, alerts, rollouts, the history."""
+"""The records database: numbers, routes, runs, snapshots, views, keys, leases, alerts, rollouts, the history."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,6 +16,7 @@ from mainspring.domain.snapshot import Snapshot
 from mainspring.errors import StoreError, UnknownRelease, UnknownSnapshot
 from mainspring.stores.records_alerts import SqlAlerts
 from mainspring.stores.records_engine import Engine
+from mainspring.stores.records_features import SqlFeatures
 from mainspring.stores.records_history import SqlHistory, append
 from mainspring.stores.records_keys import SqlKeys
 from mainspring.stores.records_leases import SqlLease, now
@@ -46,7 +47,7 @@ from mainspring.stores.records_traffic import all_traffic, check_traffic, traffi
 _SHORTEST_PREFIX = 6
 
 
-class SqlRecords(SqlKeys, SqlAlerts, SqlOutbox, SqlHistory, SqlLoop):
+class SqlRecords(SqlKeys, SqlAlerts, SqlOutbox, SqlHistory, SqlLoop, SqlFeatures):
     """`ports.Records` on SQLite or PostgreSQL.
 
     Args:

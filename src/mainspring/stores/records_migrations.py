@@ -63,8 +63,13 @@ def _to_4(connection: sa.Connection) -> None:
         connection.execute(sa.text("DROP FUNCTION audit_append_only()"))
 
 
+def _to_5(connection: sa.Connection) -> None:
+    """How far feature views have come."""
+    TABLES.create_all(connection)
+
+
 # From version n to n + 1, by n. A migration never changes once it has been released.
-MIGRATIONS: Mapping[int, Migration] = {1: _to_2, 2: _to_3, 3: _to_4}
+MIGRATIONS: Mapping[int, Migration] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5}
 
 
 def upgrade(

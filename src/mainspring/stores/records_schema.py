@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-VERSION = 4
+VERSION = 5
 
 TABLES = sa.MetaData()
 
@@ -161,14 +161,13 @@ alerts = sa.Table(
     sa.Column("body", _JSON, nullable=False),
     sa.Index("ix_alerts_since", "since"),
 )
-_IS_OPEN = alerts.c.state != "resolved"
-sa.Index(
-    "ux_alerts_open",
-    alerts.c.model,
-    alerts.c.monitor,
-    unique=True,
-    sqlite_where=_IS_OPEN,
-    postgresql_where=_IS_OPEN,
+# As text: `postgresql_where` would import that database's whole dialect into every gateway.
+sa.event.listen(
+    alerts,
+    "after_create",
+    sa.DDL(  # type: ignore[no-untyped-call]
+        "CREATE UNIQUE INDEX ux_alerts_open ON alerts (model, monitor) WHERE state <> 'resolved'"
+    ),
 )
 
 alert_looks = sa.Table(
@@ -225,12 +224,26 @@ rollouts = sa.Table(
     sa.Column("body", _JSON, nullable=False),
     sa.Index("ix_rollouts_started_at", "started_at"),
 )
-_GOES_ON = rollouts.c.ended.is_(False)
-sa.Index("ux_rollouts_open", rollouts.c.model, unique=True, sqlite_where=_GOES_ON, postgresql_where=_GOES_ON)
+sa.event.listen(
+    rollouts,
+    "after_create",
+    sa.DDL(  # type: ignore[no-untyped-call]
+        "CREATE UNIQUE INDEX ux_rollouts_open ON rollouts (model) WHERE NOT ended"
+    ),
+)
 
 loop_states = sa.Table(
     "loop_states",
     TABLES,
     sa.Column("model", sa.Text, primary_key=True),
     sa.Column("state", _JSON, nullable=False),
+)
+
+feature_views = sa.Table(
+    "feature_views",
+    TABLES,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("view", sa.Text, nullable=False, index=True),
+    sa.Column("started_at", _MOMENT, nullable=False),
+    sa.Column("body", _JSON, nullable=False),
 )

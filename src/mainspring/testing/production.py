@@ -39,7 +39,7 @@ def store_answers(
     """Store what the release answered.
 
     Args:
-        rows: typed, with the release's inputs.
+        rows: typed, with the release's inputs, and with the keys of its views where these are to be logged.
         outputs: `[n, k]`.
         at, ids: of each row; a request for each.
     """
@@ -69,7 +69,8 @@ def store_answers(
         },
         schema=_SCHEMA,
     )
-    inputs = [rows.get_column(field.name).alias(INPUT_PREFIX + field.name) for field in manifest.inputs]
+    logged = [field.name for field in manifest.logged if field.name in rows.columns]
+    inputs = [rows.get_column(name).alias(INPUT_PREFIX + name) for name in logged]
     tables.record(predictions_table(manifest.model), frame.with_columns(inputs), partition="day", offsets={})
 
 

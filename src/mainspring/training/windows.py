@@ -14,6 +14,9 @@ from mainspring.domain.durations import parse_duration
 Moments = NDArray[np.int64]
 _MICROSECOND = timedelta(microseconds=1)
 
+FEWEST_OF_HALF = 300
+"""Rows of the newest half since a change: of fewer, half has more to learn from than it has to forget."""
+
 
 @dataclass(frozen=True, slots=True)
 class WindowPlan:
@@ -39,7 +42,7 @@ def window_rule(window: str, when: Moments, change: int | None) -> dict[str, Any
         when: of each row, in microseconds since the epoch; at least one.
 
     Returns:
-        `None` for `since_change` where no change is known.
+        `None` for `since_change` where no change is known, and for its half where too few rows have come since.
 
     Examples:
         >>> when = np.array([0, 86_400_000_000, 2 * 86_400_000_000])
@@ -50,6 +53,10 @@ def window_rule(window: str, when: Moments, change: int | None) -> dict[str, Any
         return {"kind": "all"}
     if window == "since_change":
         return None if change is None else {"kind": "since", "start": change}
+    if window == "half_since_change":
+        since = np.sort(when[when >= change]) if change is not None else when[:0]
+        half = since[since.size // 2 :]
+        return {"kind": "since", "start": int(half[0])} if half.size >= FEWEST_OF_HALF else None
     if window.endswith(" rows"):
         return {"kind": "newest", "rows": int(window.removesuffix(" rows"))}
     if window.startswith("weighted "):

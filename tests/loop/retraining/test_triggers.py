@@ -21,6 +21,7 @@ from mainspring.domain.retrain import Retrain
 from mainspring.domain.run import Run, RunState, Stage
 from mainspring.domain.source import Source
 from mainspring.domain.trigger import Trigger, TriggerKind
+from mainspring.domain.trigger_rules import FIRST_ROWS
 from mainspring.domain.trigger_signals import Held
 from mainspring.errors import WorkspaceBusy
 from mainspring.loop.lifecycle.workflow import run_lease
@@ -195,24 +196,24 @@ def test_after_a_change_its_labelled_rows_are_waited_for_and_learnt_from_again_a
     alert = place.alert("concept_residual", "concept")
     place.answers(500, 3_000)
     place.clock.sleep(60)
-    place.labels(0, 1_499)
+    place.labels(0, 499 + FIRST_ROWS)
     triggers = Triggers(place.workspace, model)
     held = triggers.next()
     assert isinstance(held, Held)
-    assert held.because == "999 of 1,000 rows of the changed world are known"
+    assert held.because == f"{FIRST_ROWS - 1:,} of {FIRST_ROWS:,} rows of the changed world are known"
     place.clock.sleep(60)
-    place.labels(1_499, 1_500)
+    place.labels(499 + FIRST_ROWS, 500 + FIRST_ROWS)
     trigger = started(triggers.next())
-    assert (trigger.id, trigger.since, trigger.evidence["rows"]) == (alert.id, alert.changed_at, 1_000)
+    assert (trigger.id, trigger.since, trigger.evidence["rows"]) == (alert.id, alert.changed_at, FIRST_ROWS)
     place.run(RunState.RELEASED, trigger)
     place.clock.sleep(7_200)
-    place.labels(1_500, 2_499)
+    place.labels(500 + FIRST_ROWS, 499 + 2 * FIRST_ROWS)
     assert triggers.next() is None
     place.clock.sleep(60)
-    place.labels(2_499, 2_500)
+    place.labels(499 + 2 * FIRST_ROWS, 500 + 2 * FIRST_ROWS)
     again = started(triggers.next())
     assert (again.id, again.kind, again.since) == (f"{alert.id}/1", TriggerKind.DRIFT, alert.changed_at)
-    assert again.evidence["rows"] == 2_000
+    assert again.evidence["rows"] == 2 * FIRST_ROWS
 
 
 def test_a_source_is_read_when_it_stands_still_and_starts_a_training_for_other_rows(place: Place) -> None:

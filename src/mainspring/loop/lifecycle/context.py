@@ -15,8 +15,9 @@ from mainspring.domain.ids import digest_bytes
 from mainspring.domain.run import Run
 from mainspring.domain.trigger import Trigger
 from mainspring.loop.lifecycle.learning import LEARNING, Learning
+from mainspring.loop.lifecycle.model_rows import ModelRows
 from mainspring.loop.lifecycle.progress import Progress
-from mainspring.loop.lifecycle.resolution import ResolvedModel, resolve, training_data
+from mainspring.loop.lifecycle.resolution import ResolvedModel, training_data
 from mainspring.project import Project
 from mainspring.stores.atomic import write_atomic
 from mainspring.workspace import Workspace
@@ -91,14 +92,23 @@ class RunContext:
         }
 
     @cached_property
+    def model_rows(self) -> ModelRows:
+        """How its rows are made. What they are made of is decided by the snapshot stage."""
+        return ModelRows(self.workspace, self.project, self.run.detail.get("views"))
+
+    @property
+    def source_schema(self) -> Schema:
+        """Of the model's source."""
+        return self.model_rows.source_schema
+
+    @property
     def schema(self) -> Schema:
-        from mainspring.data.schema_file import read_schema
+        """Of the rows that are learnt from: the source's columns and the features that are none of them."""
+        return self.model_rows.schema
 
-        return read_schema(self.project.schema_path)
-
-    @cached_property
+    @property
     def resolved(self) -> ResolvedModel:
-        return resolve(self.model, self.schema)
+        return self.model_rows.resolved
 
     @property
     def snapshots(self) -> tuple[str, ...]:
@@ -109,10 +119,8 @@ class RunContext:
 
     @cached_property
     def rows(self) -> pl.DataFrame:
-        """The snapshots' rows, in order."""
-        from mainspring.data.labelled_rows import read_rows
-
-        return read_rows(self.workspace.snapshots, self.snapshots, self.model.source.key)
+        """The snapshots' rows, in order, with their features."""
+        return self.model_rows.read(self.snapshots)
 
     @cached_property
     def learning(self) -> Learning:
@@ -122,4 +130,4 @@ class RunContext:
     @cached_property
     def data(self) -> TrainingData:
         model = replace(self.model, positive=self.model.positive or self.learning.positive)
-        return training_data(self.rows, model, self.schema, split=self.learning.split)
+        return training_data(self.rows, model, self.resolved, self.schema, split=self.learning.split)

@@ -23,7 +23,11 @@ _KEPT_AS = {
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a row to learn from looks like."""
+    """What a row to learn from looks like.
+
+    Attributes:
+        schema: the source's columns and the features of views.
+    """
 
     schema: Schema
     model: ResolvedModel
@@ -33,7 +37,7 @@ class Shape:
         return {
             "reading": self.schema.reading_digest(),
             "target": self.model.target,
-            "features": list(self.model.features),
+            "features": list(self.model.asked),
             "key": self.model.key,
             "time": self.model.time,
         }
@@ -51,7 +55,7 @@ def why_unusable(manifest: Manifest, shape: Shape, stored: Mapping[str, tuple[st
     model, schema = shape.model, shape.schema
     if (manifest.target, manifest.task) != (model.target, model.task):
         return f"{manifest.ref} predicts something else"
-    for name in model.features:
+    for name in model.asked:
         reason = _why_not(inputs.get(name), schema[name], stored)
         if reason is not None:
             return f"the feature {name!r} {reason.format(release=manifest.ref)}"
@@ -72,24 +76,24 @@ def answers_as_rows(
     """The rows, with the schema's columns in order and `__answered_at`.
 
     The target is null where what came true is none of its values any more. A column of the source that is neither
-    target, key, time nor an input of the release is not known of them, and null.
+    target, key, time nor an input of the release or the key of a view of it is not known of them, and null.
 
     Args:
         answers: of this release, with the truth (see `data.predictions`).
         stored: the columns of the prediction log and their kinds.
     """
-    inputs = {field.name: field for field in manifest.inputs if field.personal is None}
-    places = input_columns(stored, manifest.inputs)
+    logged = {field.name: field for field in manifest.logged if field.personal is None}
+    places = {name: place for name, place in input_columns(stored, manifest.logged).items() if place[0] in stored}
     asked = answers.get_column("at").alias(ANSWERED)
     columns = []
     for column in shape.schema:
         name, kind = column.name, DTYPES[column.kind]
         values = pl.Series(name, [None], kind).new_from_index(0, answers.height)
-        if name in inputs and name in places and inputs[name].kind is column.kind:
+        if name in logged and name in places and logged[name].kind is column.kind:
             values = answers.get_column(places[name][0]).cast(kind)
         if name == shape.model.target:
             values = _truth(answers, column, is_classification=shape.model.task.is_classification)
-        elif name == shape.model.key and name not in inputs:
+        elif name == shape.model.key and name not in places:
             values = parse(answers.get_column("key"), column).values
         elif name == shape.model.time and column.kind is Kind.TIME:
             values = values.zip_with(values.is_not_null(), asked.cast(kind))

@@ -6,6 +6,7 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mainspring.domain.feature_view import FeatureRef
 from mainspring.domain.model import Model
 from mainspring.domain.rollout import CLASS_METRICS, NUMBER_METRICS
 from mainspring.domain.schema import Column, Kind, Schema
@@ -22,7 +23,13 @@ _FEATURE_KINDS = frozenset({Kind.NUMBER, Kind.INTEGER, Kind.BOOLEAN, Kind.CATEGO
 
 @dataclass(frozen=True, slots=True)
 class ResolvedModel:
-    """The declared model with nothing left open."""
+    """The declared model with nothing left open.
+
+    Attributes:
+        features: what the estimator gets, in order: columns and features of views, then what functions make.
+        computed: the last of these, which functions make.
+        carried: what requests carry besides for these functions alone.
+    """
 
     task: Task
     target: str
@@ -30,14 +37,31 @@ class ResolvedModel:
     key: str | None
     time: str | None
     metric: str
+    computed: tuple[str, ...] = ()
+    carried: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The features that are columns of the source or features of views."""
+        return self.features[: len(self.features) - len(self.computed)]
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """What a request carries, in order."""
+        return (*self.columns, *self.carried)
 
 
 def resolve(model: Model, schema: Schema) -> ResolvedModel:
     """Fill in what the declaration leaves to the data.
 
+    Args:
+        schema: of the model's source.
+
     Raises:
         TargetError: the target is not a column.
-        DeclarationError: a named feature, key, time or slice is not a column, or the task does not fit the target.
+        DeclarationError: a named feature, key, time or slice is not a column, the task does not fit the target, a
+            feature of a view or of a function has the name of a column, or the time as of which features of views
+            are wanted is none.
     """
     if model.target not in schema:
         raise TargetError(
@@ -45,14 +69,20 @@ def resolve(model: Model, schema: Schema) -> ResolvedModel:
             cure=_instead(model.target, schema) or f"set target= in model.py to one of: {', '.join(schema.names)}",
             where={"column": model.target},
         )
+    made = _made(model, schema)
     slices = [name for entry in model.slices for name in ((entry,) if isinstance(entry, str) else entry)]
     slices += [name for gate in model.gates for name in gate.slicing]
+    views = {ref.column for ref in model.view_features}
     named = {
-        "feature": model.features or (),
+        "feature": model.plain_features or (),
         "excluded column": model.exclude,
         "key": [model.source.key] if model.source.key else [],
         "time column": [model.source.time] if model.source.time else [],
-        "slice": slices,
+        "slice": [name for name in slices if name not in made],
+        "input of a function": [
+            name for function in model.request_features for name in function.inputs if name not in views
+        ],
+        "key of a view": [name for view in model.views for name in view.keys],
     }
     for role, names in named.items():
         for name in names:
@@ -62,20 +92,59 @@ def resolve(model: Model, schema: Schema) -> ResolvedModel:
                     cure=_instead(name, schema) or f"use one of: {', '.join(schema.names)}",
                     where={"column": name},
                 )
+    _check_time(model, schema)
     task = _task(model, schema[model.target])
     _check_rollout(model, task)
-    reserved = {model.target, model.source.key, model.source.time, *model.exclude}
-    features = (
-        tuple(model.features)
-        if model.features is not None
-        else tuple(
-            column.name for column in schema if column.name not in reserved and column.kind in _FEATURE_KINDS
-        )
-    )
-    if not features:
+    columns = _columns(model, schema)
+    computed = tuple(output for function in model.request_features for output in function.outputs)
+    taken = dict.fromkeys(name for function in model.request_features for name in function.inputs)
+    if not (columns or computed):
         raise DeclarationError("the model has no features", cure="name some with features=[…] in model.py")
     return ResolvedModel(
-        task, model.target, features, model.source.key, model.source.time, model.primary_metric(task)
+        task=task,
+        target=model.target,
+        features=(*columns, *computed),
+        key=model.source.key,
+        time=model.source.time,
+        metric=model.primary_metric(task),
+        computed=computed,
+        carried=tuple(name for name in taken if name not in columns),
+    )
+
+
+def _columns(model: Model, schema: Schema) -> tuple[str, ...]:
+    """See `ResolvedModel.columns`."""
+    if model.features is None:
+        reserved = {model.target, model.source.key, model.source.time, *model.exclude}
+        return tuple(c.name for c in schema if c.name not in reserved and c.kind in _FEATURE_KINDS)
+    named = (entry.column if isinstance(entry, FeatureRef) else entry for entry in model.features)
+    return tuple(name for name in named if isinstance(name, str))
+
+
+def _made(model: Model, schema: Schema) -> set[str]:
+    """The features that are no columns of the source."""
+    made = [ref.column for ref in model.view_features]
+    made += [output for function in model.request_features for output in function.outputs]
+    for name in made:
+        if name in schema:
+            raise DeclarationError(
+                f"the feature {name!r} in model.py has the name of a column of {model.source.locations[0]}",
+                cure="give it another name",
+                where={"column": name},
+            )
+    return set(made)
+
+
+def _check_time(model: Model, schema: Schema) -> None:
+    """Features of views are as of a row's time."""
+    time = model.source.time
+    if not model.view_features or time is None or schema[time].kind is Kind.TIME:
+        return
+    raise DeclarationError(
+        f"{model.view_features[0].column!r} is a feature as of a row's time, and {time!r} holds no times but "
+        f"values of kind {schema[time].kind}",
+        cure=f'write kind = "time" and time_format for {time!r} in schema.toml, or name another column',
+        where={"column": time},
     )
 
 
@@ -95,18 +164,23 @@ def _instead(name: str, schema: Schema) -> str:
 
 
 def training_data(
-    rows: pl.DataFrame, model: Model, schema: Schema, *, split: dict[str, Any] | None = None
+    rows: pl.DataFrame,
+    model: Model,
+    resolved: ResolvedModel,
+    schema: Schema,
+    *,
+    split: dict[str, Any] | None = None,
 ) -> TrainingData:
     """A snapshot's rows as the model declares them, for a run, a refit and a comparison alike.
 
     Args:
+        schema: of the rows.
         split: the rule that holds rows out, where it is not for the model to make one.
 
-    Raises: as `resolve` and `training.dataset.prepare` do.
+    Raises: as `training.dataset.prepare` does.
     """
     from mainspring.training.dataset import prepare
 
-    resolved = resolve(model, schema)
     return prepare(
         rows,
         model,

@@ -81,7 +81,7 @@ def kept_parameters_of(
     if trigger is None or trigger.kind in _SEARCHED or champion is None or champion.training is None:
         return None
     features = tuple(field.name for field in champion.inputs)
-    same = champion.code_digest == code_digest and features == resolved.features
+    same = champion.code_digest == code_digest and features == resolved.asked
     return champion.ref if same else None
 
 

@@ -17,11 +17,11 @@ from mainspring.domain.release import ReleaseRef
 from mainspring.domain.run import Run, RunState, Stage
 from mainspring.domain.trigger import Trigger
 from mainspring.loop.durable.engine import Engine, engine
-from mainspring.loop.durable.leases import SECONDS, kept
 from mainspring.loop.lifecycle.context import RunContext, RunStopped
 from mainspring.loop.lifecycle.progress import Progress, Silent
 from mainspring.loop.lifecycle.stages import evaluate, gates, register, rollout, seal, snapshot, train, validate
 from mainspring.project import Project
+from mainspring.stores.lease_keeping import SECONDS, kept
 from mainspring.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from mainspring.domain.durations import parse_duration
 from mainspring.domain.trigger import Trigger
 from mainspring.domain.trigger_signals import Held
 from mainspring.errors import MainspringError, WorkspaceBusy
-from mainspring.loop.durable.leases import SECONDS, kept
+from mainspring.loop.features.feeding import Feeding
 from mainspring.loop.processes.score_process import ScoreOrders
 from mainspring.loop.processes.training_process import TrainingOrders
 from mainspring.loop.processes.work_process import WorkProcess
@@ -31,6 +31,7 @@ from mainspring.loop.retraining.triggers import ACTOR, Triggers
 from mainspring.loop.rollout.rollouts import advance_rollouts
 from mainspring.loop.scoring.schedule import DueScore, ScheduledScores
 from mainspring.loop.watching import Look, Watch
+from mainspring.stores.lease_keeping import SECONDS, kept
 
 if TYPE_CHECKING:
     from mainspring.domain.ports import Lease
@@ -68,6 +69,7 @@ class Controller:
         self._training: WorkProcess | None = None
         self._scores = ScheduledScores(workspace, project.settings.scores)
         self._scoring: tuple[DueScore, WorkProcess] | None = None
+        self._feeding = Feeding(project, workspace.clock, json_logs=json_logs)
         self._watch: Watch | None = None
         self._watch_at = self._look_at = 0.0
         self._code = _stamp(project)
@@ -111,6 +113,7 @@ class Controller:
             ("the rollout was not looked at", self._prove),
             ("the triggers did not look", self._train),
             ("the score jobs were not looked at", self._score),
+            ("the feature views are not kept fresh", self._feeding.tend),
         ):
             try:
                 step()
@@ -144,7 +147,7 @@ class Controller:
             if now < self._watch_at:
                 return
             self._watch_at = now + _WATCH_AGAIN
-            self._watch = self._watching.enter_context(Watch(self._workspace, self._model))
+            self._watch = self._watching.enter_context(Watch(self._workspace, self._model, self._project))
         every = min([_LOOK_AT_MOST, *(parse_duration(monitor.every) for monitor in self._model.watched)])
         self._look_at = now + every.total_seconds()
         try:
@@ -225,6 +228,7 @@ class Controller:
             if process is not None:
                 _LOG.info("the %s is interrupted; it goes on when the controller is back", what)
                 process.kill()
+        self._feeding.end()
 
     def _reload(self) -> None:
         """After an edit: end, to be started again with the new code if that loads; else go on with the old one."""

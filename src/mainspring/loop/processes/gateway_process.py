@@ -47,6 +47,7 @@ def main() -> int:
                     trusted=workspace.keys / "trusted",
                     folder=workspace.gateway_folder,
                     tables=settings.tables_url,
+                    features=settings.features_url,
                     log=settings.log,
                 ),
                 workspace.records,

@@ -61,7 +61,7 @@ def score_moment(project: Project, due: DueScore) -> ScoredMoment:
             on with the parts that are there.
     """
     from mainspring.loop.durable.engine import engine
-    from mainspring.loop.durable.leases import SECONDS, kept
+    from mainspring.stores.lease_keeping import SECONDS, kept
     from mainspring.workspace import Workspace
 
     # A workflow that has failed stays so; another attempt is another workflow.

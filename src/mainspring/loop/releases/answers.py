@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mainspring.data.labelled_rows import ANSWERED
 from mainspring.domain.release import Manifest, ReleaseRef
 from mainspring.errors import DataError, MainspringError
+from mainspring.loop.lifecycle.model_rows import ModelRows
 from mainspring.loop.lifecycle.windows import unseen_since
 from mainspring.training.dataset import TrainingData
 from mainspring.training.splitting import apply_split
@@ -33,24 +34,29 @@ class Answers:
     note: str = ""
 
 
-def champion_answers(workspace: Workspace, model: str, rows: pl.DataFrame, data: TrainingData) -> Answers | None:
+def champion_answers(
+    workspace: Workspace, model: str, rows: pl.DataFrame, data: TrainingData, made: ModelRows
+) -> Answers | None:
     """Ask the champion, as it would serve; `None` where there is none.
 
     Args:
         rows: the snapshot's rows.
         data: the challenger's training data of these rows.
+        made: how they were made.
     """
     route = workspace.records.routes().of(model)
-    return None if route is None else answers_of(workspace, ReleaseRef(model, route.champion), rows, data)
+    return None if route is None else answers_of(workspace, ReleaseRef(model, route.champion), rows, data, made)
 
 
-def answers_of(workspace: Workspace, ref: ReleaseRef, rows: pl.DataFrame, data: TrainingData) -> Answers:
+def answers_of(
+    workspace: Workspace, ref: ReleaseRef, rows: pl.DataFrame, data: TrainingData, made: ModelRows
+) -> Answers:
     """Ask a release, as it would serve, about the holdout of some training data."""
     held = data.row[data.holdout]
     try:
         with workspace.open_release(workspace.catalogue.find(ref)) as opened:
             order = _class_order(opened.manifest, data)
-            outputs = opened.runtime.predict_frame(rows[held])
+            outputs = opened.runtime.predict_frame(made.for_release(opened.manifest, rows[held]))
             adopted = opened.manifest.training is None
             note = f"nobody knows from which rows {ref} has learnt: it was adopted" if adopted else ""
             return Answers(ref, outputs[:, order], _unseen(opened.manifest, rows, held), note)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mainspring.domain.release import Manifest, ReleaseRef
 from mainspring.domain.verdict import Estimate
 from mainspring.errors import DataError, MainspringError, UsageError
+from mainspring.loop.lifecycle.model_rows import ModelRows
 from mainspring.loop.releases.answers import answers_of
 from mainspring.loop.releases.sealed_data import sealed_data, sealed_project
+from mainspring.project import Project
 from mainspring.workspace import Workspace
 
 
@@ -71,9 +74,12 @@ def _paired(
     """The gains of `b` over `a` on rows that neither has learnt from."""
     from mainspring.training.evaluation import evaluate
 
-    with sealed_project(workspace, b, environ) as project:
-        rows, data = sealed_data(workspace, b, project)
-        mine, theirs = (answers_of(workspace, manifest.ref, rows, data) for manifest in (b, a))
+    with sealed_project(workspace, b, environ) as project, ExitStack() as opened:
+        made, rows, data = sealed_data(workspace, b, project)
+        mine = answers_of(workspace, b.ref, rows, data, made)
+        if a.views:
+            made = _made_for(workspace, a, b, opened.enter_context(sealed_project(workspace, a, environ)))
+        theirs = answers_of(workspace, a.ref, rows, data, made)
         for answers in (mine, theirs):
             if answers.note:
                 raise DataError(answers.note)
@@ -87,6 +93,15 @@ def _paired(
     if not evaluation.rows_compared:
         raise DataError(f"{a.ref} has learnt from every row that {b.ref} was judged on")
     return evaluation.champion_gains, evaluation.rows_compared
+
+
+def _made_for(workspace: Workspace, a: Manifest, b: Manifest, project: Project) -> ModelRows:
+    """How `a` takes features of its views for the rows of `b`: of the same rows of views where both take them."""
+    assert a.training is not None, "sealed_project refuses adopted releases"
+    assert b.training is not None, "and so it did"
+    ids = {view.id for view in a.views}
+    newer = {one.view: b.training.views[one.view] for one in b.views if one.id in ids}
+    return ModelRows(workspace, project, {**a.training.views, **newer})
 
 
 def _differences(a: Manifest, b: Manifest) -> dict[str, tuple[Any, Any]]:

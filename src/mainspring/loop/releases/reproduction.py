@@ -72,19 +72,24 @@ def _refit(
     workspace: Workspace, project: Project, manifest: Manifest, golden: Sequence[GoldenRequest], working: Path
 ) -> Refitted:
     from mainspring.data.estimator_frame import estimator_frame
+    from mainspring.features.request_time import RequestFunctions
+    from mainspring.features.request_time_frames import with_outputs
     from mainspring.release.wire import from_wire
     from mainspring.training.refit import refit
 
     assert manifest.training is not None
-    _, data = sealed_data(workspace, manifest, project)
+    _, _, data = sealed_data(workspace, manifest, project)
     asked = from_wire([row for request in golden for row in request.rows], manifest.inputs)
+    if manifest.functions:
+        assert project.features_code is not None, "it was sealed with its functions"
+        asked = with_outputs(asked, RequestFunctions(project.features_code, manifest.functions, manifest.inputs))
     return refit(
         manifest.training,
         data,
         model=project.model,
         model_file=project.root / "model.py",
         folder=working,
-        frames={"golden": estimator_frame(asked, manifest.inputs)},
+        frames={"golden": estimator_frame(asked, manifest.model_fields)},
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mainspring.domain.release import Manifest
 from mainspring.errors import NotReproduced
+from mainspring.loop.lifecycle.model_rows import ModelRows
 from mainspring.loop.lifecycle.resolution import training_data
 from mainspring.project import Project, load_project
 from mainspring.workspace import Workspace
@@ -55,17 +56,17 @@ def sealed_project(workspace: Workspace, manifest: Manifest, environ: Mapping[st
         yield project
 
 
-def sealed_data(workspace: Workspace, manifest: Manifest, project: Project) -> tuple[pl.DataFrame, TrainingData]:
-    """The snapshots' rows, and the training data that the release was made of, split by its own rule.
+def sealed_data(
+    workspace: Workspace, manifest: Manifest, project: Project
+) -> tuple[ModelRows, pl.DataFrame, TrainingData]:
+    """How its rows are made, the snapshots' rows, and the training data that the release was made of, split by its
+    own rule.
 
     Raises:
         UnknownSnapshot: the rows are gone.
     """
-    from mainspring.data.labelled_rows import read_rows
-    from mainspring.data.schema_file import read_schema
-
     assert manifest.training is not None, "sealed_project refuses adopted releases"
-    schema = read_schema(project.schema_path)
-    rows = read_rows(workspace.snapshots, manifest.snapshots, manifest.key)
+    made = ModelRows(workspace, project, manifest.training.views)
+    rows = made.read(manifest.snapshots)
     model = replace(project.model, positive=manifest.output.positive)
-    return rows, training_data(rows, model, schema, split=manifest.training.split)
+    return made, rows, training_data(rows, model, made.resolved, made.schema, split=manifest.training.split)

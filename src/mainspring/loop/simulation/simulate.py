@@ -105,9 +105,10 @@ def simulate(
     with ExitStack() as opened:
         if folder is None:
             folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="mainspring-simulation-")))
-        with Workspace(scratch_project(project, _made(folder / "reading")).settings) as reading:
+        reader = scratch_project(project, _made(folder / "reading"))
+        with Workspace(reader.settings) as reading:
             stream = read_stream(
-                reading, project, list(plan.files), start=plan.start, rows_an_hour=plan.rows_an_hour
+                reading, reader, list(plan.files), start=plan.start, rows_an_hour=plan.rows_an_hour
             )
         copy = scratch_project(project, _made(folder / "project"))
         learn_from(copy, stream.rows[: stream.start])
@@ -129,7 +130,7 @@ def _played(
         policies = Policies(project, workspace, clock, budget=budget, progress=progress)
         policies.first_release()
         first = workspace.catalogue.find(ReleaseRef(model.name, alias="champion"))
-        data = _as_training_sees_it(project, stream)
+        data = _as_training_sees_it(workspace, project, stream)
         began = processor_seconds()
         with SimulatedGateway(workspace, model.name, data.classes) as gateway:
             heard = policies.follow(
@@ -188,12 +189,13 @@ def _metric(project: Project, asked: str | None) -> str:
         raise UsageError(error.message, cure=error.cure) from error
 
 
-def _as_training_sees_it(project: Project, stream: Stream) -> TrainingData:
+def _as_training_sees_it(workspace: Workspace, project: Project, stream: Stream) -> TrainingData:
     """All rows of the stream, for plain trainings and for their truth."""
-    from mainspring.data.schema_file import read_schema
+    from mainspring.loop.lifecycle.model_rows import ModelRows
     from mainspring.loop.lifecycle.resolution import training_data
 
-    return training_data(stream.rows, project.model, read_schema(project.schema_path))
+    made = ModelRows(workspace, project)
+    return training_data(made.with_computed(stream.rows), project.model, made.resolved, made.schema)
 
 
 def _pause(stream: Stream) -> timedelta:

@@ -26,7 +26,7 @@ class Stream:
     """n rows.
 
     Attributes:
-        rows: typed by the project's schema, with the target.
+        rows: typed by the project's schema, with the target, and with the features of views as of each row's time.
         at: [n], when each came; never falling.
         start: so many of the first rows are there before anything is answered: the first release learns from them.
     """
@@ -78,11 +78,11 @@ def read_stream(
         UsageError: the first release would get all of the rows, or nothing says how fast they come.
         DataError: the files cannot be read.
     """
-    from mainspring.data.schema_file import read_schema
+    from mainspring.loop.lifecycle.model_rows import ModelRows
 
     source = replace(project.model.source, location=tuple(files), query=None)
-    schema = read_schema(project.schema_path)
-    taken = workspace.snapshots.take(source, schema, Path.cwd(), environ=project.environ)
+    made = ModelRows(workspace, project)
+    taken = workspace.snapshots.take(source, made.source_schema, Path.cwd(), environ=project.environ)
     rows = workspace.snapshots.read(taken.id).collect().drop("__row")
     rows = rows.filter(pl.col(project.model.target).is_not_null())
     if source.time is not None:
@@ -92,7 +92,7 @@ def read_stream(
             f"the stream has {rows.height:,} rows with a target, and the first release is to learn from {start:,}",
             cure="give a longer stream, or fewer rows with --start",
         )
-    return Stream(rows, _times(rows, source.time, rows_an_hour), start)
+    return Stream(made.with_view_features(rows), _times(rows, source.time, rows_an_hour), start)
 
 
 def _times(rows: pl.DataFrame, column: str | None, rows_an_hour: float | None) -> tuple[datetime, ...]:

@@ -85,7 +85,7 @@ def sayer(kind: str, subject: str) -> Say:
     """
     if kind == MonitorKind.TECHNICAL and subject in _SECONDS:
         return seconds
-    of_shares = subject.endswith("_share")
+    of_shares = subject.endswith("_share") or subject == "feature_agreement"
     if (kind == MonitorKind.TECHNICAL and of_shares) or subject in ("positive_rate", "unusual requests"):
         return share
     return figure

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from mainspring.clock import SYSTEM_CLOCK, Clock
 from mainspring.domain.release import Manifest
 from mainspring.errors import CandidateError, ReleaseError
-from mainspring.release.encoding import Encoder
+from mainspring.release.computed import Computed, encoder_of
 from mainspring.release.encoding_cells import NUMERIC_KINDS
 from mainspring.release.files import read_verified
 from mainspring.release.runtimes import frames
@@ -42,6 +42,7 @@ class NativeRuntime:
         folder: the release's folder.
         manifest: of that release, its signature already verified. The files' digests are verified here, on the
             very bytes that the child gets, at every start.
+        computed: what functions make of the inputs, for the estimator to take too; it is made in this process.
         start_timeout: seconds to import libraries and to load the estimator.
         timeout: seconds for one question; a child that takes longer is killed.
 
@@ -55,11 +56,14 @@ class NativeRuntime:
         folder: Path,
         manifest: Manifest,
         *,
+        computed: Computed | None = None,
         start_timeout: float = 120.0,
         timeout: float = 60.0,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self.encoder = Encoder(manifest.inputs, manifest.ignored)
+        self.encoder = encoder_of(manifest.inputs, manifest.ignored, computed)
+        self._computed = computed
+        self._fields = manifest.model_fields
         self._folder = folder
         self._manifest = manifest
         self._start_timeout = start_timeout
@@ -82,16 +86,17 @@ class NativeRuntime:
                 field.name: np.array(values[field.name], dtype=np.float64).tobytes()
                 if field.kind in NUMERIC_KINDS
                 else cast("list[str | None]", values[field.name])
-                for field in self._manifest.inputs
+                for field in self._fields
             }
         )
 
     def predict_frame(self, frame: pl.DataFrame) -> npt.NDArray[np.float64]:
         """Raises as `predict_rows`."""
-        from mainspring.release.encoding_frames import frame_to_columns
+        from mainspring.release.encoding_frames import model_columns
 
+        inputs, computed = self._manifest.inputs, self._computed
         parts = [
-            self._ask(frame_to_columns(frame.slice(start, _ROWS_AT_ONCE), self._manifest.inputs))
+            self._ask(model_columns(frame.slice(start, _ROWS_AT_ONCE), inputs, computed))
             for start in range(0, max(frame.height, 1), _ROWS_AT_ONCE)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -166,7 +171,7 @@ class NativeRuntime:
         try:
             start = frames.Start(
                 files,
-                msgspec.json.encode(manifest.inputs),
+                msgspec.json.encode(self._fields),
                 str(manifest.output.task),
                 list(manifest.output.classes),
             )

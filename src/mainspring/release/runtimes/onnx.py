@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from mainspring.domain.release import InputField
 from mainspring.errors import ReleaseError
-from mainspring.release.encoding import Encoder
+from mainspring.release.computed import Computed, encoder_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,6 +29,7 @@ class OnnxRuntime:
         model: the bytes of `model.onnx`, verified by the caller.
         inputs: the release's fields, in the model's order.
         ignored: further fields that a row may have, as `Encoder` takes them.
+        computed: what functions make of the inputs, for the model to take too.
         partly: the model has further outputs, for `tensors`.
 
     Raises:
@@ -36,11 +37,18 @@ class OnnxRuntime:
     """
 
     def __init__(
-        self, model: bytes, inputs: Sequence[InputField], *, ignored: Iterable[str] = (), partly: bool = False
+        self,
+        model: bytes,
+        inputs: Sequence[InputField],
+        *,
+        ignored: Iterable[str] = (),
+        computed: Computed | None = None,
+        partly: bool = False,
     ) -> None:
-        self.encoder = Encoder(inputs, ignored)
+        self.encoder = encoder_of(inputs, ignored, computed)
+        self.computed = computed
         self._inputs = tuple(inputs)
-        self._session = _session(model, len(self._inputs), partly)
+        self._session = _session(model, len(self._inputs) if computed is None else computed.width, partly)
 
     def predict_matrix(self, matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Outputs `[rows, k]` of a matrix in the compiled layout `[rows, fields]`."""
@@ -57,9 +65,9 @@ class OnnxRuntime:
         return self.predict_matrix(self.encoder.rows_to_matrix(rows))
 
     def predict_frame(self, frame: pl.DataFrame) -> npt.NDArray[np.float64]:
-        from mainspring.release.encoding_frames import frame_to_matrix
+        from mainspring.release.encoding_frames import model_matrix
 
-        return self.predict_matrix(frame_to_matrix(frame, self._inputs))
+        return self.predict_matrix(model_matrix(frame, self._inputs, self.computed))
 
     def close(self) -> None:
         """Nothing to give back but memory, which goes with the object."""

@@ -33,6 +33,7 @@ class TabledRuntime:
     Args:
         whole: the compiled model.
         model: its bytes, verified by the caller.
+        inputs: the release's fields, as `whole` has them.
 
     Raises:
         ValueError: the model has no tree ensemble that tables could hold.
@@ -63,7 +64,8 @@ class TabledRuntime:
         after = _needed(graph.node, {OUTPUT}, {INPUT, *self._sums})
         takes = {name for node in after for name in node.input}
         self._takes_input = INPUT in takes
-        width = {INPUT: len(self._inputs)} | {
+        computed = whole.computed
+        width = {INPUT: len(self._inputs) if computed is None else computed.width} | {
             name: table.targets for name, table in zip(self._sums, self._tables, strict=True)
         }
         given = ([INPUT] if self._takes_input else []) + self._sums
@@ -71,9 +73,9 @@ class TabledRuntime:
         self._after = _session(graph, after, {name: width[name] for name in given}, [OUTPUT])
 
     def predict_frame(self, frame: pl.DataFrame) -> Floats:
-        from mainspring.release.encoding_frames import frame_to_matrix
+        from mainspring.release.encoding_frames import model_matrix
 
-        return self.predict_matrix(frame_to_matrix(frame, self._inputs, order="F"))
+        return self.predict_matrix(model_matrix(frame, self._inputs, self._whole.computed, order="F"))
 
     def predict_matrix(self, matrix: Floats) -> Floats:
         """Outputs `[rows, k]` of a matrix in the compiled layout `[rows, fields]`."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mainspring.domain.release import InputField, Manifest
+from mainspring.domain.release import InputField, Manifest, ViewInput
 from mainspring.domain.schema import Kind
 
 Schema = dict[str, Any]
@@ -86,23 +86,36 @@ def row(manifest: Manifest) -> Schema:
     return {"$ref": f"#/components/schemas/{manifest.model}.Row"}
 
 
-def row_schema(inputs: Sequence[InputField], key: str | None = None) -> Schema:
+def row_schema(inputs: Sequence[InputField], key: str | None = None, views: Sequence[ViewInput] = ()) -> Schema:
     """The JSON schema of one row: every field is sent, unknown values as null; the event's key may be sent, too.
+    A view's features may be left out where its key is sent.
 
     Examples:
         >>> row_schema([InputField("age", Kind.INTEGER)])["properties"]
         {'age': {'type': ['integer', 'null']}}
     """
     properties = {field.name: field_schema(field) for field in inputs}
+    for view in views:
+        names = ", ".join(view.features.values())
+        for field in view.keys:
+            about = f"by which {names} are found where they are not sent"
+            properties.setdefault(field.name, field_schema(field) | {"description": about})
     if key is not None and key not in properties:
         about = "the event's own key, by which its truth may be told later"
         properties[key] = {"type": ["string", "integer", "null"], "description": about}
-    return {
+    found = {column for view in views for column in view.features.values()}
+    schema: Schema = {
         "type": "object",
         "properties": properties,
-        "required": [field.name for field in inputs],
+        "required": [field.name for field in inputs if field.name not in found],
         "additionalProperties": False,
     }
+    if views:
+        schema["allOf"] = [
+            {"anyOf": [{"required": [one.name for one in view.keys]}, {"required": [*view.features.values()]}]}
+            for view in views
+        ]
+    return schema
 
 
 def field_schema(field: InputField) -> Schema:

@@ -6,6 +6,7 @@ import msgspec
 
 from mainspring.errors import (
     CandidateError,
+    FeatureError,
     InvalidInput,
     MainspringError,
     MalformedRequest,
@@ -16,6 +17,7 @@ from mainspring.errors import (
     Unavailable,
     UnknownModel,
     UnknownRelease,
+    UnknownView,
     UnsupportedMedia,
 )
 from mainspring.serving.exchange import Dialect
@@ -23,6 +25,7 @@ from mainspring.serving.exchange import Dialect
 _STATUS: tuple[tuple[type[MainspringError], int], ...] = (
     (InvalidInput, 422),
     (CandidateError, 422),  # a native estimator refuses the rows
+    (FeatureError, 422),  # a function of features.py does
     (MalformedRequest, 400),
     (RequestTooLarge, 413),
     (UnsupportedMedia, 415),
@@ -30,6 +33,7 @@ _STATUS: tuple[tuple[type[MainspringError], int], ...] = (
     (TooManyRequests, 429),
     (UnknownModel, 404),
     (UnknownRelease, 404),
+    (UnknownView, 404),
     (Unavailable, 503),
     (ReleaseError, 503),
 )

@@ -98,7 +98,7 @@ class MlflowProtocol:
     def _read(self, request: Request, manifest: Manifest) -> tuple[str, list[Any]]:
         kind = _media_type(request.headers.get(b"content-type", b"application/json"))
         if kind == "text/csv":
-            return "predict", rows_of_csv(request.body, manifest.inputs, self._plane.check_count)
+            return "predict", rows_of_csv(request.body, manifest.logged, self._plane.check_count)
         if kind == "application/json":
             document = decode_json_with_nan(request.body)
             names = tuple(field.name for field in manifest.inputs)

@@ -121,7 +121,7 @@ def _parts(request: Request) -> tuple[InferRequest, memoryview]:
 def _rows(
     tensors: Sequence[InputTensor], manifest: Manifest, binary: memoryview, count: int
 ) -> list[dict[str, Any]]:
-    fields = {field.name: field for field in manifest.inputs}
+    fields = {field.name: field for field in manifest.logged}
     columns = []
     place = 0
     for tensor in tensors:
@@ -235,7 +235,9 @@ def _named(output: _Wanted, datatype: str, shape: list[int]) -> dict[str, Any]:
 
 
 def _described(manifest: Manifest) -> Schema:
-    names = [field.name for field in manifest.inputs]
+    names = [field.name for field in manifest.logged]
+    # A view's features may be left out where its key is sent.
+    least = len(manifest.inputs) - sum(len(view.features) for view in manifest.views)
     parameters = {"type": "object"}
     tensor = {
         "type": "object",
@@ -261,7 +263,7 @@ def _described(manifest: Manifest) -> Schema:
         "properties": {
             "id": {"type": "string"},
             "parameters": parameters,
-            "inputs": {"type": "array", "items": tensor, "minItems": len(names), "maxItems": len(names)},
+            "inputs": {"type": "array", "items": tensor, "minItems": least, "maxItems": len(names)},
             "outputs": {"type": "array", "items": output},
         },
         "required": ["inputs"],

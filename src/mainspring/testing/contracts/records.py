@@ -17,6 +17,7 @@ from mainspring.errors import StoreError, UnknownRelease, UnknownSnapshot, Works
 from mainspring.stores.records import SqlRecords
 from mainspring.testing.contracts.children import child, end, go, line
 from mainspring.testing.contracts.records_alerts import AlertsContract
+from mainspring.testing.contracts.records_features import FeaturesContract
 from mainspring.testing.contracts.records_history import HistoryContract
 from mainspring.testing.contracts.records_keys import KeysContract
 from mainspring.testing.contracts.records_loop import LoopContract
@@ -48,7 +49,9 @@ def a_snapshot(snapshot_id: str, minutes: int = 0, source: str = "clicks.csv") -
     )
 
 
-class RecordsContract(AlertsContract, KeysContract, TrafficContract, LoopContract, HistoryContract):
+class RecordsContract(
+    AlertsContract, KeysContract, TrafficContract, LoopContract, HistoryContract, FeaturesContract
+):
     """Subclass it, and give the fixture `url` of a new, empty database."""
 
     @pytest.fixture

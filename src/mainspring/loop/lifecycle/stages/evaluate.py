@@ -20,7 +20,9 @@ def run(context: RunContext) -> str:
     from mainspring.training.fitting import FittedInfo
 
     fitted = context.load("fitted.json", FittedInfo)
-    champion = champion_answers(context.workspace, context.model.name, context.rows, context.data)
+    champion = champion_answers(
+        context.workspace, context.model.name, context.rows, context.data, context.model_rows
+    )
     evaluation = evaluate(
         np.load(fitted.outputs, allow_pickle=False),
         context.data,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mainspring.errors import ModelFileError
 from mainspring.loop.lifecycle.context import RunContext
-from mainspring.project import SCHEMA_FILE
+from mainspring.project import Project
 from mainspring.settings import FILE_NAME
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def run(context: RunContext) -> str:
     report = context.load("validation.json", ValidationReport)
     number = workspace.records.reserve_number(context.model.name, context.run.id)
     estimator = _unpickled(Path(fitted.estimator))
-    columns = [*resolved.features, resolved.target]
+    columns = [*resolved.asked, *resolved.computed, resolved.target]
     order = SealOrder(
         model=context.model.name,
         number=number,
@@ -48,7 +48,10 @@ def run(context: RunContext) -> str:
         task=resolved.task,
         classes=data.classes,
         positive=None if data.positive is None else data.classes[data.positive],
-        columns=tuple(schema[name] for name in resolved.features),
+        columns=tuple(schema[name] for name in resolved.columns),
+        carried=tuple(schema[name] for name in resolved.carried),
+        views=context.model_rows.view_inputs,
+        functions=context.model_rows.function_inputs,
         target_column=schema[resolved.target],
         key=resolved.key,
         key_personal=schema[resolved.key].personal if resolved.key is not None else None,
@@ -62,7 +65,7 @@ def run(context: RunContext) -> str:
         naive=evaluation.naive,
         verdicts=context.load("verdicts.json", tuple[Verdict, ...]),
         code=_code(context),
-        settings={name: (context.project.root / name).read_bytes() for name in (FILE_NAME, SCHEMA_FILE)},
+        settings=_settings(context.project),
         facts=_facts(context, evaluation, estimator),
         parent=next(iter(context.load("parent.json", list[str])), None),
         warnings=(
@@ -98,6 +101,13 @@ def _code(context: RunContext) -> dict[str, bytes]:
     return code
 
 
+def _settings(project: Project) -> dict[str, bytes]:
+    """What decides besides the code how rows are read: the schemas, and `mainspring.toml`."""
+    views = {project.view_schema_path(view.base.name) for view in project.model.views}
+    places = [project.root / FILE_NAME, project.schema_path, *sorted(views)]
+    return {place.relative_to(project.root).as_posix(): place.read_bytes() for place in places}
+
+
 def _unpickled(place: Path) -> Any:
     """The estimator that this very run has written into its own folder."""
     import pickle
@@ -123,6 +133,7 @@ def _record(context: RunContext, fitted: FittedInfo, trials: int) -> TrainingRec
         trial=fitted.number,
         window=fitted.window,
         parameters_of=context.learning.keeps,
+        views={name: one.to_dict() for name, one in context.model_rows.taken.items()},
     )
 
 

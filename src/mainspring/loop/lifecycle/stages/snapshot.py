@@ -19,12 +19,15 @@ def run(context: RunContext) -> str:
         _infer_schema(context)
     taken = context.workspace.snapshots.take(
         context.model.source,
-        context.schema,
+        context.source_schema,
         context.project.root,
         progress=context.progress.rows_read,
         environ=context.project.environ,
     )
     context.note(snapshot=taken.id)
+    if context.model.views:
+        views = {name: one.to_dict() for name, one in context.model_rows.taken.items()}
+        context.note(detail={**context.run.detail, "views": views})
     if context.stop.is_set():
         raise RunStopped
     return f"{taken.rows:,} rows, snapshot {taken.id[:12]}{_decide(context)}"
@@ -40,7 +43,10 @@ def _decide(context: RunContext) -> str:
     labelled = Labelled(None)
     if model.retrain is not None and model.retrain.labelled:
         labelled = take_labelled(
-            context.workspace, model.name, Shape(context.schema, resolved), until=_mature(context)
+            context.workspace,
+            model.name,
+            Shape(context.model_rows.logged_schema, resolved),
+            until=_mature(context),
         )
     if labelled.snapshot is not None:
         context.note(detail={**context.run.detail, "labelled": labelled.snapshot.id})

@@ -11,7 +11,7 @@ from mainspring.loop.lifecycle.context import RunContext
 if TYPE_CHECKING:
     import polars as pl
 
-    from mainspring.domain.finding import ValidationReport
+    from mainspring.domain.finding import Finding, ValidationReport
 
 
 def run(context: RunContext) -> str:
@@ -26,7 +26,7 @@ def run(context: RunContext) -> str:
     resolved, data = context.resolved, context.data
     report = validate(
         _source_rows(context),
-        context.schema,
+        context.source_schema,
         str(context.run.snapshot),
         previous=_previous_rows(context),
         now=context.workspace.clock.now(),
@@ -42,7 +42,8 @@ def run(context: RunContext) -> str:
         time=resolved.time,
         holdout=holdout,
     )
-    report = replace(report, findings=(*report.findings, *context.learning.findings, *data.findings, *leaks))
+    found = (*report.findings, *context.learning.findings, *data.findings, *leaks, *_check_views(context))
+    report = replace(report, findings=found)
     context.save("validation.json", report)
     if report.errors:
         raise _failure(report)
@@ -51,12 +52,27 @@ def run(context: RunContext) -> str:
 
 def _source_rows(context: RunContext) -> pl.DataFrame:
     """What schema.toml speaks of; the gateway has checked what it was asked."""
+    from mainspring.data.columns import columns_of
     from mainspring.data.labelled_rows import ANSWERED
 
-    if ANSWERED not in context.rows.columns:
-        return context.rows
-    of_source = context.rows.get_column(ANSWERED).is_null()
-    return context.rows.filter(of_source).drop(ANSWERED)
+    rows, made = context.rows, set(context.schema.names) - set(context.source_schema.names)
+    if ANSWERED in rows.columns:
+        rows = rows.filter(rows.get_column(ANSWERED).is_null())
+    return columns_of(rows, [name for name in rows.columns if name not in made and name != ANSWERED])
+
+
+def _check_views(context: RunContext) -> tuple[Finding, ...]:
+    """The checks of the views' own rows, and what was odd about them.
+
+    Raises:
+        ValidationFailed: a view's rows are not as they must be.
+    """
+    if not context.model.views:
+        return ()
+    made = context.model_rows
+    for view in context.model.views:
+        made.offline.check(view, made.taken[view.name])
+    return tuple(made.offline.findings)
 
 
 def _previous_rows(context: RunContext) -> pl.DataFrame | None:

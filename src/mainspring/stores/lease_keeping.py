@@ -12,7 +12,7 @@ from mainspring.errors import StoreError
 
 _LOG = logging.getLogger("mainspring.controller")
 SECONDS = 30.0
-"""How long a lease of the loop lives without being renewed."""
+"""How long a lease that is kept so lives without being renewed."""
 
 
 @contextmanager

@@ -1,0 +1,102 @@
+"""How far a view has come: the mark that stands in the online store beside its vectors.
+
+What the store holds and what is known of it come and go together: of a store that was flushed nothing is known,
+and the next materialisation fills it wholly. A gateway worker reads marks too, so nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from mainspring.errors import StoreError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Rows(msgspec.Struct, frozen=True, array_like=True):
+    """The rows that a materialisation goes by.
+
+    Attributes:
+        snapshot: of the source.
+        pushed: the version of the table of rows that were pushed; -1 where there is none.
+    """
+
+    snapshot: str
+    pushed: int = -1
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a view has come. Times are microseconds since 1970, UTC.
+
+    Attributes:
+        until: what was known by then is in the store; `None` while it is filled for the first time.
+        newest_event: of all rows that count by then.
+        keys: how many entities have a vector.
+        rows: those that were gone by; `None` as `until`.
+        begun: the rows of materialisations since, that came to no end: entities of theirs may be in the store.
+    """
+
+    until: int | None = None
+    newest_event: int | None = None
+    keys: int = 0
+    rows: Rows | None = None
+    begun: tuple[Rows, ...] = ()
+
+
+def encode_mark(mark: Mark) -> bytes:
+    """What is given to `OnlineStore.mark`."""
+    return msgspec.json.encode(mark)
+
+
+def decode_mark(stored: bytes | None) -> Mark | None:
+    """What `OnlineStore.marked` gave; `None` where the store knows nothing of the view.
+
+    Raises:
+        StoreError: it is no mark.
+    """
+    if stored is None:
+        return None
+    try:
+        return msgspec.json.decode(stored, type=Mark)
+    except msgspec.MsgspecError as error:
+        raise StoreError(
+            f"what the online store says of a view is not readable: {error}",
+            cure="fill the view anew: mainspring features materialize --full",
+        ) from error
+
+
+def age(mark: Mark | None, now: datetime) -> float | None:
+    """Seconds since the view was brought up to date; `None` where it never was.
+
+    Examples:
+        >>> age(Mark(until=microseconds(_EPOCH)), _EPOCH + timedelta(minutes=1)), age(Mark(), _EPOCH)
+        (60.0, None)
+    """
+    return None if mark is None else _since(mark.until, now)
+
+
+def event_age(mark: Mark | None, now: datetime) -> float | None:
+    """Seconds since the newest thing happened that the view knows of."""
+    return None if mark is None else _since(mark.newest_event, now)
+
+
+def microseconds(moment: datetime) -> int:
+    """Since 1970, UTC; exactly, where a float would be off by some."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(since_1970: int) -> datetime:
+    """The time of so many microseconds since 1970.
+
+    Examples:
+        >>> moment_of(-1)
+        datetime.datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=datetime.timezone.utc)
+    """
+    return _EPOCH + since_1970 * _MICROSECOND
+
+
+def _since(moment: int | None, now: datetime) -> float | None:
+    return None if moment is None else max(0, microseconds(now) - moment) / 1e6

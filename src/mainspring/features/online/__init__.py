@@ -1,0 +1,1 @@
+"""Stores of the newest feature vectors, one technology a file."""

@@ -1,0 +1,1 @@
+"""Feature views with a workspace: materialisation, push, agreement."""
