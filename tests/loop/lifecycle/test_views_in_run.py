@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from mainspring.connection_features import Features
 from mainspring.domain.budget import Budget
 from mainspring.domain.release import Manifest, ReleaseRef
 from mainspring.domain.run import RunState
@@ -187,3 +188,12 @@ def test_a_challenger_without_the_champions_features_is_still_compared_with_it(r
     assert found.note == ""
     assert found.rows > 100
     assert found.gains["roc_auc"].value < 0
+
+
+def test_what_it_asks_for_by_key_is_in_the_online_store_when_it_goes_live(released_posters: Path) -> None:
+    with opened(released_posters) as (project, workspace):
+        features = Features(workspace, project)
+        creative = features.get("creative", [{"ad_id": 3}, {"ad_id": 4}])
+        visitor = features.get("visitor", {"visitor": "v001"})
+    assert creative["outcome"].to_list() == ["found", "found"]
+    assert visitor["outcome"].to_list() == ["found"]
