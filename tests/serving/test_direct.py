@@ -251,7 +251,9 @@ def test_pipelined_requests_get_the_same_answers_in_their_order(both: Running, h
             post(body, b"x-request-id: r%d\r\n%s" % (n, usual)) for n, body in enumerate(bodies * 3)
         )
         found.append(ask(both.port, [content], 15, half_close=half_close))
-    assert [plain(one) for one in found[0][0]] == [plain(one) for one in found[1][0]]
+    # The last answer may know by then that the client has ended.
+    direct, usual = ([plain(one).replace(b"connection: close\r\n", b"") for one in seen] for seen, _ in found)
+    assert direct == usual
     ids = [re.findall(rb"x-prediction-id: (\S+)", one) for one in found[0][0]]
     assert ids == [[b"r%d" % n] for n in range(15)]
     assert found[0][1] is found[1][1] is (not half_close)

@@ -155,5 +155,5 @@ def test_the_monitor_of_it_looks_by_itself_and_raises_an_alert(answering: Answer
     assert found["visitor"].state is State.FINE
     assert "feature_agreement" in [event.alert.monitor for event in look.events]
     ages = [one for one in look.measurements if one.monitor == "feature_age"]
-    assert {one.state for one in ages} == {State.UNKNOWN}
-    assert "features materialize" in ages[0].note
+    assert {one.slice["view"] for one in ages} == {"creative", "visitor"}
+    assert {one.state for one in ages} == {State.FINE}, "the run has filled them"
