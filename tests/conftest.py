@@ -32,14 +32,7 @@ def shop(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def _first_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from mainspring.domain.budget import Budget
-    from mainspring.loop.lifecycle.workflow import run
-    from mainspring.project import load_project
-
-    folder = make_shop(tmp_path_factory.mktemp("released") / "shop")
-    outcome = run(load_project(folder, {}), budget=Budget(trials=2))
-    assert outcome.manifest is not None, outcome.error
-    return folder
+    return _released(make_shop(tmp_path_factory.mktemp("released") / "shop"), trials=2)
 
 
 @pytest.fixture
@@ -50,17 +43,20 @@ def released_shop(_first_release: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def _first_posters(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from mainspring.domain.budget import Budget
-    from mainspring.loop.lifecycle.workflow import run
-    from mainspring.project import load_project
-
-    folder = make_posters(tmp_path_factory.mktemp("released") / "posters")
-    outcome = run(load_project(folder, {}), budget=Budget(trials=1))
-    assert outcome.manifest is not None, outcome.error
-    return folder
+    return _released(make_posters(tmp_path_factory.mktemp("released") / "posters"), trials=1)
 
 
 @pytest.fixture
 def released_posters(_first_posters: Path, tmp_path: Path) -> Path:
     """The small project with feature views after its first run, with the champion `posters@1`; a copy."""
     return Path(shutil.copytree(_first_posters, tmp_path / "posters"))
+
+
+def _released(folder: Path, *, trials: int) -> Path:
+    from mainspring.domain.budget import Budget
+    from mainspring.loop.lifecycle.workflow import run
+    from mainspring.project import load_project
+
+    outcome = run(load_project(folder, {}), budget=Budget(trials=trials))
+    assert outcome.manifest is not None, outcome.error
+    return folder

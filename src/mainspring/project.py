@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from mainspring.domain.feature_view import FeatureView
+from mainspring.domain.feature_view import VIEW_SCHEMAS, FeatureView
 from mainspring.domain.ids import digest_bytes, digest_json
 from mainspring.domain.model import Model
 from mainspring.domain.release import FEATURES
@@ -15,8 +15,6 @@ from mainspring.project_code import MODEL_FILE, UserCode
 from mainspring.settings import FILE_NAME, Settings, load_settings
 
 SCHEMA_FILE = "schema.toml"
-VIEW_SCHEMAS = "schemas"
-"""The folder of the schemas of the views' sources."""
 
 
 class Project:

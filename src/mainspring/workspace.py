@@ -98,7 +98,7 @@ class Workspace:
         from mainspring.release.signing import trusted_keys
 
         return open_release(
-            self.catalogue.folder(record), trusted_keys(self.keys / "trusted"), expected_digest=record.digest
+            self.catalogue.folder(record), trusted_keys(self.trusted), expected_digest=record.digest
         )
 
     def close(self) -> None:
@@ -119,6 +119,11 @@ class Workspace:
     def keys(self) -> Path:
         """The folder of the signing key and of the public keys that are trusted."""
         return self.settings.workspace / "keys"
+
+    @property
+    def trusted(self) -> Path:
+        """The folder of the public keys whose releases are opened."""
+        return self.keys / "trusted"
 
     def run_folder(self, run_id: str) -> Path:
         """The working files of a run."""

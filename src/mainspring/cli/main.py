@@ -54,11 +54,14 @@ def _app(arguments: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    asked = arguments[0] if arguments else ""
-    for name in [asked] if asked in _VERBS else [] if asked in _GROUPS else _VERBS:
-        app.command()(verb(getattr(import_module(f"mainspring.cli.{name}"), name)))
-    for name in [asked] if asked in _GROUPS else [] if asked in _VERBS else _GROUPS:
-        app.add_typer(import_module(f"mainspring.cli.{name}").app)
+    every = (*_VERBS, *_GROUPS)
+    asked = [name for name in every if name in arguments[:1]]
+    for name in asked or every:
+        module = import_module(f"mainspring.cli.{name}")
+        if name in _GROUPS:
+            app.add_typer(module.app)
+        else:
+            app.command()(verb(getattr(module, name)))
     return app
 
 

@@ -35,22 +35,13 @@ def serve(
 
     from mainspring.serving.gateway import run_gateway
     from mainspring.serving.logs import is_json, log_to
-    from mainspring.serving.options import GatewayOptions
 
     with _served(session, release, trusted) as served:
         workspace = served.workspace
         settings = listening_at(workspace.settings.gateway, host, port, workers)
         log_to(sys.stderr, as_json=is_json(settings.log_format))
         run_gateway(
-            GatewayOptions(
-                settings=settings,
-                releases=served.releases,
-                trusted=served.trusted,
-                folder=workspace.gateway_folder,
-                tables=workspace.settings.tables_url,
-                features=workspace.settings.features_url,
-                log=workspace.settings.log,
-            ),
+            served.options(settings),
             workspace.records,
             workspace.clock,
             announce=lambda address: tell_address(session, workspace, settings, address),
@@ -73,8 +64,7 @@ def _served(session: Session, release: Path | None, trusted: Path | None) -> Ite
             raise
     place = release or settings.gateway.release
     if place is None:
-        workspace = Workspace(settings)
-        served = Served(workspace, settings.releases, workspace.keys / "trusted")
+        served = Served.of(Workspace(settings))
     else:
         served = open_folder(settings, place.absolute(), trusted or settings.gateway.trusted)
     with served.workspace:

@@ -14,7 +14,9 @@ from mainspring.errors import DeclarationError
 
 BatchFunction = Callable[[Any], Any]
 Value = float | int | str | bool | None
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+VIEW_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+VIEW_SCHEMAS = "schemas"
+"""The folder of a project that has the schemas of its views' sources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ brightness
         return function
 
     def _check(self) -> None:
-        if not _NAME.fullmatch(self.name):
+        if not VIEW_NAME.fullmatch(self.name):
             raise DeclarationError(
                 f"FeatureView({self.name!r}) is no valid name",
                 cure="use 1 to 63 lower-case letters, digits and _, a letter first",

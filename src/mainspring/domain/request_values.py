@@ -1,7 +1,9 @@
 """How one value of a request is read, by the rules under which training read its text."""
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from mainspring.domain.release import InputField
 
@@ -9,6 +11,8 @@ from mainspring.domain.release import InputField
 # data use. `str.strip()` would drop the control characters 0x1c to 0x1f too.
 BLANKS = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 GREATEST = 2**63  # an integer kind is a signed 64-bit integer
+
+T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -27,6 +31,27 @@ class RefusedValue(Exception):  # caught by who knows the row
         super().__init__(problem)
         self.problem = problem
         self.cure = cure
+
+
+def unless_missing(field: InputField, read: Callable[[object], T]) -> Callable[[object], T | None]:
+    """The function that reads what is there, and gives `None` for each spelling of a missing value.
+
+    Examples:
+        >>> from mainspring.domain.schema import Kind
+        >>> read = unless_missing(InputField("age", Kind.INTEGER, missing=("?",), strip=True), read_integer)
+        >>> read(31), read(" ? "), read(None)
+        (31, None, None)
+    """
+    missing = frozenset(field.missing)
+
+    def convert(value: object) -> T | None:
+        if isinstance(value, str):
+            value = value.strip(BLANKS) if field.strip else value
+            if value in missing:
+                return None
+        return None if value is None else read(value)
+
+    return convert
 
 
 def describe(value: object) -> str:

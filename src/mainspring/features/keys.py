@@ -12,13 +12,13 @@ import msgspec
 from mainspring.domain.ports_features import EntityKey
 from mainspring.domain.release import InputField
 from mainspring.domain.request_values import (
-    BLANKS,
     GREATEST,
     RefusedValue,
     describe,
     read_boolean,
     read_integer,
     read_time,
+    unless_missing,
 )
 from mainspring.domain.schema import Kind
 from mainspring.errors import DataError, DeclarationError, InvalidInput
@@ -146,17 +146,7 @@ def _reader(field: InputField) -> Callable[[object], KeyValue | None]:
             f"the key {field.name!r} is of the kind {field.kind}, which names nothing",
             cure="use whole numbers, text or times as keys: mend the kind in the schema file, or cast the column",
         )
-    missing = frozenset(field.missing)
-    read = _of_kind(field)
-
-    def convert(value: object) -> KeyValue | None:
-        if isinstance(value, str):
-            value = value.strip(BLANKS) if field.strip else value
-            if value in missing:
-                return None
-        return None if value is None else read(value)
-
-    return convert
+    return unless_missing(field, _of_kind(field))
 
 
 def _of_kind(field: InputField) -> Callable[[object], KeyValue]:

@@ -13,11 +13,10 @@ from mainspring.data.inference import infer
 from mainspring.data.inference_sample import read_sample
 from mainspring.data.parsing import parse
 from mainspring.data.schema_file import read_schema, write_schema
-from mainspring.domain.feature_view import FeatureView
+from mainspring.domain.feature_view import VIEW_SCHEMAS, FeatureView
 from mainspring.domain.schema import Column, Kind, Schema, Severity
 from mainspring.domain.source import Source
 
-FOLDER = "schemas"
 _TEXT = (Kind.CATEGORY, Kind.TEXT, Kind.ID)
 
 
@@ -33,7 +32,7 @@ def view_schema(view: FeatureView, root: Path, environ: Mapping[str, str] | None
         DataError: the file or the source cannot be read, or the view's time is none.
     """
     base = view.base
-    path = root / FOLDER / f"{base.name}.toml"
+    path = root / VIEW_SCHEMAS / f"{base.name}.toml"
     if path.exists():
         return read_schema(path)
     # The rows of a view are events of its entity, so the source's key need not be unique in them.

@@ -13,13 +13,13 @@ from typing import Any
 from mainspring.clock import Clock
 from mainspring.domain.release import InputField, ViewInput
 from mainspring.domain.request_values import (
-    BLANKS,
     RefusedValue,
     describe,
     read_boolean,
     read_integer,
     read_number,
     read_time,
+    unless_missing,
 )
 from mainspring.domain.schema import Kind
 from mainspring.errors import InvalidInput, UnknownView
@@ -166,21 +166,17 @@ def _as_read(rows: Sequence[tuple[Value, ...]], columns: Sequence[tuple[str, Kin
 
 
 def _reader(field: InputField) -> _Read:
-    missing = frozenset(field.missing)
-    read = _of_kind(field)
+    read = unless_missing(field, _of_kind(field))
+    if not field.required:
+        return read
 
-    def convert(value: object) -> Value:
-        if isinstance(value, str):
-            value = value.strip(BLANKS) if field.strip else value
-            if value in missing:
-                value = None
-        if value is not None:
-            return read(value)
-        if field.required:
+    def needed(value: object) -> Value:
+        found = read(value)
+        if found is None:
             raise RefusedValue("is missing, and nothing can be found without it", "send it, or leave the row out")
-        return None
+        return found
 
-    return convert
+    return needed
 
 
 def _of_kind(field: InputField) -> _Read:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from mainspring.domain.feature_view import VIEW_NAME
 from mainspring.domain.schema import Kind
 from mainspring.serving.prediction_frames import DamagedFrame
 from mainspring.serving.push_record import PushRecord, decode_push
 
 if TYPE_CHECKING:
     import polars as pl
-
-_VIEW = re.compile(r"[a-z][a-z0-9_]{0,62}")  # as `FeatureView` has it; it names the table
 
 
 def read_push(frame: bytes) -> PushRecord:
@@ -24,7 +22,7 @@ def read_push(frame: bytes) -> PushRecord:
         record = decode_push(frame)
     except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as error:
         raise DamagedFrame(f"pushed rows are not what they say: {error}") from error
-    if not _VIEW.fullmatch(record.view):
+    if not VIEW_NAME.fullmatch(record.view):  # it names the table
         raise DamagedFrame("rows are pushed to no view")
     width = len(record.columns)
     if len(record.ids) != len(record.rows) or any(len(row) != width for row in record.rows):

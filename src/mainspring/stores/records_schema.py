@@ -9,6 +9,15 @@ TABLES = sa.MetaData()
 _MOMENT = sa.BigInteger  # microseconds since 1970, UTC: both backends keep it exactly
 _JSON = sa.Text  # written and read by msgspec; no backend may reorder or reject it
 
+
+def _after(table: sa.Table, statement: str) -> None:
+    """What follows the making of a table, as text.
+
+    An `sa.Index` with `postgresql_where` would import that database's whole dialect into every gateway.
+    """
+    sa.event.listen(table, "after_create", sa.DDL(statement))  # type: ignore[no-untyped-call]
+
+
 schema_version = sa.Table("schema_version", TABLES, sa.Column("version", sa.Integer, primary_key=True))
 
 runs = sa.Table(
@@ -161,14 +170,7 @@ alerts = sa.Table(
     sa.Column("body", _JSON, nullable=False),
     sa.Index("ix_alerts_since", "since"),
 )
-# As text: `postgresql_where` would import that database's whole dialect into every gateway.
-sa.event.listen(
-    alerts,
-    "after_create",
-    sa.DDL(  # type: ignore[no-untyped-call]
-        "CREATE UNIQUE INDEX ux_alerts_open ON alerts (model, monitor) WHERE state <> 'resolved'"
-    ),
-)
+_after(alerts, "CREATE UNIQUE INDEX ux_alerts_open ON alerts (model, monitor) WHERE state <> 'resolved'")
 
 alert_looks = sa.Table(
     "alert_looks",
@@ -224,13 +226,7 @@ rollouts = sa.Table(
     sa.Column("body", _JSON, nullable=False),
     sa.Index("ix_rollouts_started_at", "started_at"),
 )
-sa.event.listen(
-    rollouts,
-    "after_create",
-    sa.DDL(  # type: ignore[no-untyped-call]
-        "CREATE UNIQUE INDEX ux_rollouts_open ON rollouts (model) WHERE NOT ended"
-    ),
-)
+_after(rollouts, "CREATE UNIQUE INDEX ux_rollouts_open ON rollouts (model) WHERE NOT ended")
 
 loop_states = sa.Table(
     "loop_states",

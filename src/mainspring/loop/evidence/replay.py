@@ -55,7 +55,7 @@ def replay(
     if found["done"]:
         return
     record = workspace.catalogue.find(ReleaseRef(state.model, state.challenger))
-    folder, trusted = workspace.catalogue.folder(record), workspace.keys / "trusted"
+    folder, trusted = workspace.catalogue.folder(record), workspace.trusted
     began = workspace.clock.monotonic()
     try:
         with ReplayProcess(folder, trusted, record.digest) as process:

@@ -22,7 +22,6 @@ from mainspring.domain.measurement import Window
 from mainspring.domain.prediction_log import Role, predictions_table
 from mainspring.domain.release import InputField, Manifest, ViewInput
 from mainspring.domain.schema import Kind
-from mainspring.loop.features.opening import open_offline
 from mainspring.project import Project
 from mainspring.workspace import Workspace
 
@@ -57,7 +56,7 @@ def recompute(
     if not manifest.views:
         return ()
     sample = _sample(workspace, manifest, window, rows)
-    offline = open_offline(workspace, project)
+    offline = workspace.offline(project)
     return tuple(_of_view(sample, manifest, view, project, offline) for view in manifest.views)
 
 

@@ -15,8 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from mainspring.errors import MainspringError
-from mainspring.loop.processes.parent import Parent, log_as
+from mainspring.loop.processes.parent import Parent, obey
 
 PAUSE = 0.5
 """Seconds between two looks, where nothing was there."""
@@ -31,30 +30,27 @@ class FeederOrders(msgspec.Struct, frozen=True):
 
 def main() -> int:
     """Keep the views fresh until SIGTERM, or until whoever started it is gone."""
+    return obey(FeederOrders, "features", _feed, on_gone=signal.SIGKILL)
+
+
+def _feed(parent: Parent, orders: FeederOrders) -> None:
     from mainspring.loop.features.feeder import Feeder
     from mainspring.project import load_project
     from mainspring.workspace import Workspace
 
-    parent = Parent(on_gone=signal.SIGKILL)
-    orders = parent.orders(FeederOrders)
-    log_as("features", as_json=orders.json_logs)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    try:
-        project = load_project(Path(orders.project), os.environ)
-        with Workspace(project.settings) as workspace:
-            feeder = Feeder(workspace, project)
-            parent.tell({"began": True})
-            try:
-                while not stopping.is_set():
-                    if not feeder.step():
-                        stopping.wait(PAUSE)
-            finally:
-                feeder.close()
-    except MainspringError as error:
-        return parent.tell_error(error)
-    return 0
+    project = load_project(Path(orders.project), os.environ)
+    with Workspace(project.settings) as workspace:
+        feeder = Feeder(workspace, project)
+        parent.tell({"began": True})
+        try:
+            while not stopping.is_set():
+                if not feeder.step():
+                    stopping.wait(PAUSE)
+        finally:
+            feeder.close()
 
 
 if __name__ == "__main__":

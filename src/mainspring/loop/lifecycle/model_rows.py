@@ -52,9 +52,7 @@ class ModelRows:
 
     @cached_property
     def offline(self) -> Offline:
-        from mainspring.loop.features.opening import open_offline
-
-        return open_offline(self._workspace, self._project)
+        return self._workspace.offline(self._project)
 
     @cached_property
     def taken(self) -> dict[str, Taken]:

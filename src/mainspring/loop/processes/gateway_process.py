@@ -12,8 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from mainspring.errors import MainspringError
-from mainspring.loop.processes.parent import Parent, log_as
+from mainspring.loop.processes.parent import Parent, obey
 
 
 class GatewayOrders(msgspec.Struct, frozen=True):
@@ -28,35 +27,24 @@ class GatewayOrders(msgspec.Struct, frozen=True):
 
 def main() -> int:
     """Serve until SIGTERM, or until whoever started it is gone; open requests are answered first."""
+    return obey(GatewayOrders, "gateway", _serve)
+
+
+def _serve(parent: Parent, orders: GatewayOrders) -> None:
+    from mainspring.loop.releases.served_folder import Served
     from mainspring.project import open_project
     from mainspring.serving.gateway import run_gateway
-    from mainspring.serving.options import GatewayOptions
     from mainspring.workspace import Workspace
 
-    parent = Parent()
-    orders = parent.orders(GatewayOrders)
-    log_as("gateway", as_json=orders.json_logs)
-    try:
-        settings = open_project(Path(orders.project), os.environ).settings
-        gateway = replace(settings.gateway, host=orders.host, port=orders.port, workers=orders.workers)
-        with Workspace(settings) as workspace:
-            run_gateway(
-                GatewayOptions(
-                    settings=gateway,
-                    releases=settings.releases,
-                    trusted=workspace.keys / "trusted",
-                    folder=workspace.gateway_folder,
-                    tables=settings.tables_url,
-                    features=settings.features_url,
-                    log=settings.log,
-                ),
-                workspace.records,
-                workspace.clock,
-                announce=lambda address: parent.tell({"address": address}),
-            )
-    except MainspringError as error:
-        return parent.tell_error(error)
-    return 0
+    settings = open_project(Path(orders.project), os.environ).settings
+    gateway = replace(settings.gateway, host=orders.host, port=orders.port, workers=orders.workers)
+    with Workspace(settings) as workspace:
+        run_gateway(
+            Served.of(workspace).options(gateway),
+            workspace.records,
+            workspace.clock,
+            announce=lambda address: parent.tell({"address": address}),
+        )
 
 
 if __name__ == "__main__":

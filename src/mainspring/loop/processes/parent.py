@@ -6,14 +6,48 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from mainspring.errors import MainspringError
 
 T = TypeVar("T")
+
+
+class Orders(Protocol):
+    """What every process of ours is told."""
+
+    @property
+    def json_logs(self) -> bool: ...
+
+
+Given = TypeVar("Given", bound=Orders)
+
+
+def obey(
+    kind: type[Given],
+    who: str,
+    work: Callable[[Parent, Given], object],
+    *,
+    on_gone: signal.Signals = signal.SIGTERM,
+) -> int:
+    """Take the orders and do the work; an error of ours is told to the parent. Returns the exit code.
+
+    Args:
+        who: that is named in the log.
+        on_gone: the signal that this process gets when the parent is gone.
+    """
+    parent = Parent(on_gone)
+    orders = parent.orders(kind)
+    log_as(who, as_json=orders.json_logs)
+    try:
+        work(parent, orders)
+    except MainspringError as error:
+        return parent.tell_error(error)
+    return 0
 
 
 class Parent:
@@ -23,7 +57,7 @@ class Parent:
         on_gone: the signal that this process gets when the parent is gone.
     """
 
-    def __init__(self, on_gone: signal.Signals = signal.SIGTERM) -> None:
+    def __init__(self, on_gone: signal.Signals) -> None:
         # The pipes become ours alone: what the user's code reads and prints must not mix into them.
         self._orders = os.fdopen(os.dup(0), "rb")
         self._tells = os.fdopen(os.dup(1), "wb")

@@ -17,8 +17,7 @@ import msgspec
 
 from mainspring.domain.release import ReleaseRef
 from mainspring.domain.scheduled_score import ScheduledScore
-from mainspring.errors import MainspringError
-from mainspring.loop.processes.parent import Parent, log_as
+from mainspring.loop.processes.parent import Parent, obey
 from mainspring.loop.scoring.schedule import DueScore, tell_score
 
 if TYPE_CHECKING:
@@ -109,17 +108,14 @@ def _score(workspace: Workspace, project: Project, due: DueScore) -> dict[str, A
 
 def main() -> int:
     """Do it; 0 where it is done."""
+    return obey(ScoreOrders, "score", _score_as_told, on_gone=signal.SIGKILL)
+
+
+def _score_as_told(_: Parent, orders: ScoreOrders) -> None:
     from mainspring.project import open_project
 
-    parent = Parent(on_gone=signal.SIGKILL)
-    orders = parent.orders(ScoreOrders)
-    log_as("score", as_json=orders.json_logs)
-    try:
-        project = open_project(Path(orders.project), os.environ)
-        score_moment(project, DueScore(orders.job, orders.moment, orders.attempt))
-    except MainspringError as error:
-        return parent.tell_error(error)
-    return 0
+    project = open_project(Path(orders.project), os.environ)
+    score_moment(project, DueScore(orders.job, orders.moment, orders.attempt))
 
 
 if __name__ == "__main__":

@@ -16,8 +16,7 @@ from pathlib import Path
 import msgspec
 
 from mainspring.domain.trigger import Trigger
-from mainspring.errors import MainspringError
-from mainspring.loop.processes.parent import Parent, log_as
+from mainspring.loop.processes.parent import Parent, obey
 
 
 class TrainingOrders(msgspec.Struct, frozen=True):
@@ -30,19 +29,16 @@ class TrainingOrders(msgspec.Struct, frozen=True):
 
 def main() -> int:
     """Run to the end of the run; 0 also where it was refused or has failed, which stands in its record."""
+    return obey(TrainingOrders, "training", _train, on_gone=signal.SIGKILL)
+
+
+def _train(_: Parent, orders: TrainingOrders) -> None:
     from mainspring.loop.lifecycle.logged_progress import LoggedProgress
     from mainspring.loop.lifecycle.workflow import run
     from mainspring.project import load_project
 
-    parent = Parent(on_gone=signal.SIGKILL)
-    orders = parent.orders(TrainingOrders)
-    log_as("training", as_json=orders.json_logs)
-    try:
-        project = load_project(Path(orders.project), os.environ)
-        run(project, budget=project.settings.budget, progress=LoggedProgress(), trigger=orders.trigger)
-    except MainspringError as error:
-        return parent.tell_error(error)
-    return 0
+    project = load_project(Path(orders.project), os.environ)
+    run(project, budget=project.settings.budget, progress=LoggedProgress(), trigger=orders.trigger)
 
 
 if __name__ == "__main__":

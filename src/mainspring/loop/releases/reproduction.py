@@ -58,7 +58,7 @@ def reproduce(workspace: Workspace, reference: ReleaseRef, environ: Mapping[str,
 
     record = workspace.catalogue.find(reference)
     folder = workspace.catalogue.folder(record)
-    manifest = read_manifest(folder, trusted_keys(workspace.keys / "trusted"), expected_digest=record.digest)
+    manifest = read_manifest(folder, trusted_keys(workspace.trusted), expected_digest=record.digest)
     golden = decode_golden(read_verified(folder, manifest, GOLDEN), release=str(manifest.ref))
     with (
         sealed_project(workspace, manifest, environ) as project,

@@ -17,17 +17,36 @@ from mainspring.release.files import read_plain
 from mainspring.release.manifest import MANIFEST
 from mainspring.release.signed_manifest import read_manifest
 from mainspring.release.signing import TRUSTED, trusted_keys
-from mainspring.settings import Settings
+from mainspring.serving.options import GatewayOptions
+from mainspring.settings import GatewaySettings, Settings
 from mainspring.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What a gateway needs to serve the folder; the workspace is the caller's to close."""
+    """What a gateway serves: a workspace, which is the caller's to close, and where its releases and keys lie."""
 
     workspace: Workspace
     releases: Path
     trusted: Path
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> "Served":
+        """The releases of a project."""
+        return cls(workspace, workspace.settings.releases, workspace.trusted)
+
+    def options(self, gateway: GatewaySettings) -> GatewayOptions:
+        """How the gateway runs that listens as these settings say."""
+        settings = self.workspace.settings
+        return GatewayOptions(
+            settings=gateway,
+            releases=self.releases,
+            trusted=self.trusted,
+            folder=self.workspace.gateway_folder,
+            tables=settings.tables_url,
+            features=settings.features_url,
+            log=settings.log,
+        )
 
 
 def open_folder(

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mainspring.domain.feature_view import VIEW_SCHEMAS
 from mainspring.domain.source import Source
-from mainspring.project import SCHEMA_FILE, VIEW_SCHEMAS, load_project
+from mainspring.project import SCHEMA_FILE, load_project
 from mainspring.settings import FILE_NAME
 
 if TYPE_CHECKING:
