@@ -29,7 +29,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from mainspring.cli.main import call
 from mainspring.clock import SYSTEM_CLOCK
 from mainspring.demo.gateway import gateway
-from mainspring.stores.tracking_mlflow import QUIET
+from mainspring.quiet import be_quiet
 
 pytestmark = [
     pytest.mark.timeout(600),
@@ -263,7 +263,7 @@ ORIGINS = {
 
 @pytest.fixture(scope="module")
 def adopted(shop: Shop) -> dict[str, tuple[Any, Callable[[pd.DataFrame], Any]]]:
-    os.environ.update(QUIET)
+    be_quiet()
     found = {name: how(shop) for name, (how, *_) in ORIGINS.items()}
     for name in found:
         shop.call("promote", f"{name}@1")

@@ -17,7 +17,7 @@ from mainspring.cli.arguments import spread
 from mainspring.cli.output import INTERRUPTED, Output
 from mainspring.cli.session import Call, verb
 from mainspring.errors import MainspringError, UsageError
-from mainspring.stores.tracking_mlflow import QUIET
+from mainspring.quiet import be_quiet
 
 # In the order in which a newcomer meets them; each is the function of its name in the module of its name.
 _VERBS = (
@@ -103,8 +103,7 @@ def _wrong_usage(output: Output, error: Any) -> int:
 
 def main() -> NoReturn:
     """The command `mainspring`."""
-    # Before the user's code may import MLflow: it reads these once, and would call home otherwise.
-    os.environ.update(QUIET)
+    be_quiet()  # before the user's code may import what would call home
     gc.set_threshold(100_000, 20, 100)  # importing makes many objects, and none of them is garbage
     code = call(sys.argv[1:], os.environ)
     gc.freeze()  # the interpreter would look through all that was imported once more before it ends

@@ -9,28 +9,15 @@ from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from mainspring.clock import SYSTEM_CLOCK, Clock
 from mainspring.serving.batcher import LARGE
 from mainspring.serving.meters import Meters
+from mainspring.serving.options import FeatureOrders
 
 if TYPE_CHECKING:
     from mainspring.domain.ports_features import ViewId
     from mainspring.serving.feature_rows import ReleaseViews
     from mainspring.serving.feature_store import FeatureStore
-
-
-class FeatureOrders(msgspec.Struct, frozen=True):
-    """What a process that answers is told of features.
-
-    Attributes:
-        url: of the online store.
-        timeout: seconds that a request waits for it.
-    """
-
-    url: str
-    timeout: float
 
 
 class Features:

@@ -14,6 +14,7 @@ from mainspring.clock import SYSTEM_CLOCK, Clock
 from mainspring.domain.prediction_log import Role
 from mainspring.domain.release import Manifest
 from mainspring.errors import StoreError, Unavailable
+from mainspring.serving.options import LogOrders
 from mainspring.serving.personal import PersonalMask, read_secret
 from mainspring.serving.prediction_frames import Description, description_frame, prediction_frame
 from mainspring.serving.spool import Spool
@@ -22,22 +23,6 @@ _LOG = logging.getLogger("mainspring.gateway")
 _ENCODE = msgspec.json.Encoder().encode
 
 Rows = Sequence[Mapping[str, Any]]
-
-
-class LogOrders(msgspec.Struct, frozen=True):
-    """What a process that answers is told of the prediction log.
-
-    Attributes:
-        durability: `batch`, `strict` or `off`.
-        folder: of the spool.
-        limit: bytes that all spool files may have.
-        secret: the file of the key for personal values.
-    """
-
-    durability: str
-    folder: str
-    limit: int
-    secret: str
 
 
 def open_journal(

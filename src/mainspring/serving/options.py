@@ -7,8 +7,6 @@ from pathlib import Path
 import msgspec
 
 from mainspring.errors import UsageError
-from mainspring.serving.features import FeatureOrders
-from mainspring.serving.journal import LogOrders
 from mainspring.serving.log_state import SPOOL
 from mainspring.serving.logs import is_json
 from mainspring.serving.personal import KEY_FILE
@@ -49,6 +47,34 @@ class GatewayOptions:
                 "listen on 127.0.0.1",
                 where={"host": self.settings.host},
             )
+
+
+class LogOrders(msgspec.Struct, frozen=True):
+    """What a process that answers is told of the prediction log.
+
+    Attributes:
+        durability: `batch`, `strict` or `off`.
+        folder: of the spool.
+        limit: bytes that all spool files may have.
+        secret: the file of the key for personal values.
+    """
+
+    durability: str
+    folder: str
+    limit: int
+    secret: str
+
+
+class FeatureOrders(msgspec.Struct, frozen=True):
+    """What a process that answers is told of features.
+
+    Attributes:
+        url: of the online store.
+        timeout: seconds that a request waits for it.
+    """
+
+    url: str
+    timeout: float
 
 
 def log_orders(options: GatewayOptions, table: Path) -> LogOrders:

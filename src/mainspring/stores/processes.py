@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+_ENDED = "ZXx"  # a zombie and two letters for dead, of proc(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +39,26 @@ def _host() -> str:
 
 def _start_of(pid: int) -> str | None:
     """The start of a living process, `None` for one that is gone or only waits to be reaped."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    if not boot.exists():
+        return _start_without_proc(pid)
+    try:
+        # Of proc(5): the state is field 3; field 22 is the start in ticks since the boot, which no change of the
+        # clock moves. The name before them may hold blanks.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    state, ticks = fields[0], fields[19]
+    return None if state in _ENDED else f"{boot.read_text().strip()}:{ticks}"
+
+
+def _start_without_proc(pid: int) -> str | None:
+    import psutil
+
     try:
         process = psutil.Process(pid)
         if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
             return None
-        boot = Path("/proc/sys/kernel/random/boot_id")
-        if boot.exists():
-            # Ticks since the boot (field 22; the name before it may hold blanks): no change of the clock
-            # moves them.
-            ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-            return f"{boot.read_text().strip()}:{ticks}"
         return f"{process.create_time():.2f}"
-    except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+    except psutil.NoSuchProcess:
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -14,19 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from mainspring.domain.release import Alias, ReleaseRecord
 from mainspring.errors import StoreError
+from mainspring.quiet import QUIET, be_quiet
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
 RUN, TRIAL, NUMBER, LOGGED = "mainspring.run_id", "mainspring.trial", "mainspring.number", "mainspring.logged"
-
-# MLflow reads these when it is imported: no news home, no search for a git program, no notes on standard error.
-QUIET = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "GIT_PYTHON_REFRESH": "quiet",
-}
 
 _PARAMS_AT_ONCE, _METRICS_AT_ONCE = 100, 1000  # MLflow takes no more in one batch
 _NOT_IN_A_NAME = re.compile(r"[^\w\-. :/]", re.ASCII)
@@ -146,7 +139,7 @@ class MlflowTracking:
 
     @cached_property
     def _client(self) -> MlflowClient:
-        os.environ.update(QUIET)
+        be_quiet()
         from mlflow.tracking import MlflowClient
 
         for name in ("mlflow", "alembic"):

@@ -1,5 +1,9 @@
 """The compiled model in this process."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -57,3 +61,22 @@ def test_nothing_is_fused_at_the_cost_of_precision() -> None:
     runtime = OnnxRuntime(graph.build(product), [FIELDS[0]])
     wanted = -0.9657604099340595 / 0.42388364398113654 * 0.36241849650179964
     assert runtime.predict_matrix(np.array([[-0.9657604099340595]]))[0, 0] == wanted
+
+
+def test_nothing_is_sent_home(tmp_path: Path) -> None:
+    """In a process without any of the variables by which ONNX Runtime knows a test; what it would send, it first
+    writes below the home of the user."""
+    script = """
+import sys
+from mainspring.release.runtimes.onnx import session_of
+session_of(sys.stdin.buffer.read())
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        env={"HOME": str(tmp_path)},
+        input=model(),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert list(tmp_path.iterdir()) == []

@@ -11,12 +11,12 @@ from typing import Any
 from mainspring.domain.ids import digest_bytes, digest_json
 from mainspring.domain.schema import Kind
 from mainspring.errors import MainspringError, ReleaseError, SourceNotFound, UsageError
+from mainspring.quiet import be_quiet
 from mainspring.release.adoption.adopted import named_errors
 from mainspring.release.adoption.from_estimator import from_skops, of_estimator
 from mainspring.release.adoption.from_onnx import from_onnx
 from mainspring.release.adoption.mlflow_folder import load, packed
 from mainspring.release.adoption.original import Check, Original, Wants
-from mainspring.stores.tracking_mlflow import QUIET
 
 DESCRIPTION = "MLmodel"
 _URI = re.compile(r"(models|runs|mlflow-artifacts):/.+")
@@ -51,7 +51,8 @@ def fetched(uri: str, tracking: str, into: Path) -> Path:
     Raises:
         SourceNotFound: MLflow does not find it there.
     """
-    os.environ.update({**QUIET, "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"})
+    be_quiet()
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     import mlflow
 
     before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mainspring.errors import ReleaseError
+from mainspring.quiet import be_quiet
 from mainspring.release.adoption.adopted import MLFLOW
 from mainspring.release.manifest import is_inside
-from mainspring.stores.tracking_mlflow import QUIET
 
 _GREATEST = 2_000_000_000  # bytes; a message to the process of a native runtime holds no more than twice as many
 _DOWNLOAD = "registered_model_meta"  # what MLflow adds to the files when it brings them
@@ -64,7 +63,7 @@ def unpacked(files: Mapping[str, bytes], *, raw: bool) -> Any:
 
 def load(folder: Path) -> Any:
     """The model as MLflow loads it."""
-    os.environ.update(QUIET)
+    be_quiet()
     import mlflow.pyfunc
 
     return mlflow.pyfunc.load_model(str(folder))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mainspring.errors import CandidateError, ReleaseError
+from mainspring.quiet import be_quiet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +50,7 @@ class OnnxSession:
     """
 
     def __init__(self, model: bytes) -> None:
+        be_quiet()
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

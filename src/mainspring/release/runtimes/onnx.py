@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from mainspring.domain.release import InputField
 from mainspring.errors import ReleaseError
+from mainspring.quiet import be_quiet
 from mainspring.release.computed import Computed, encoder_of
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ _OUTPUTS = [OUTPUT]
 
 def session_of(model: bytes) -> Any:
     """A session of ONNX Runtime that computes as the graph says, on one thread."""
+    be_quiet()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
