@@ -10,8 +10,8 @@ from mainspring.deploy.grafana import dashboards
 from mainspring.deploy.prometheus_rules import gateway_rules, model_rules
 from mainspring.domain.monitor import DEFAULT_MONITORS, Monitor, MonitorKind
 from mainspring.serving.counts import Counts
+from mainspring.serving.exposition import RequestFamilies
 from mainspring.serving.log_metrics import LogFamilies
-from mainspring.serving.meters import _Families
 
 MONITORS = (
     *DEFAULT_MONITORS,
@@ -35,7 +35,7 @@ def queries():
 
 def exported(folder: Path) -> set[str]:
     """The names of all metrics that a gateway and its monitors show."""
-    families = [*_Families(Counts()).collect(), *LogFamilies(Counts(), folder).collect()]
+    families = [*RequestFamilies(Counts()).collect(), *LogFamilies(Counts(), folder).collect()]
     names = {f"{one.name}{suffix}" for one in families for suffix in ("", "_total", "_bucket", "_count", "_sum")}
     return names | {value for value in vars(metrics_text).values() if str(value).startswith("mainspring_")}
 

@@ -10,6 +10,7 @@ from mainspring.domain.measurement import Measurement, State
 from mainspring.domain.monitor import TECHNICAL, Monitor
 from mainspring.monitoring.gateway_counters import read_metrics, total
 from mainspring.monitoring.technical import technical
+from mainspring.serving.exposition import exposition
 from mainspring.serving.meters import Meters
 from mainspring.testing.watched import DAY, HOUR, T0, Watched, day
 
@@ -28,7 +29,7 @@ class Gateway:
 
     @property
     def text(self) -> str:
-        return self.meters.exposition().decode()
+        return exposition(self.meters.everything(), self.meters.folder).decode()
 
 
 def look(

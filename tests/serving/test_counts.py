@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainspring.serving.counts import LATENCY, Counts, Spread, decode_counts, encode_counts
+from mainspring.serving.exposition import exposition
 from mainspring.serving.meters import Meters
 
 
@@ -34,13 +35,13 @@ def test_workers_are_counted_together_and_a_successor_goes_on(tmp_path: Path) ->
         meters.taken()
         meters.write()
     first.batched(3)
-    text = second.exposition().decode()
+    text = exposition(second.everything(), second.folder).decode()
     assert 'mainspring_requests_total{model="adult",release="adult@1",status="200"} 2.0' in text
     assert "mainspring_requests_in_flight 2.0" in text
     first.write()
     successor = Meters(tmp_path, 0)
     successor.answered("adult", "adult@1", 200, 0.003)
-    text = successor.exposition().decode()
+    text = exposition(successor.everything(), successor.folder).decode()
     assert 'mainspring_requests_total{model="adult",release="adult@1",status="200"} 3.0' in text
     assert 'mainspring_request_seconds_bucket{le="0.005",model="adult",release="adult@1"} 3.0' in text
     assert "mainspring_batch_rows_sum 3.0" in text
@@ -49,7 +50,7 @@ def test_workers_are_counted_together_and_a_successor_goes_on(tmp_path: Path) ->
 
 def test_a_broken_file_of_counts_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "7.counts").write_bytes(b"\xff\x00nonsense")
-    assert b"mainspring_requests_in_flight" in Meters(tmp_path, 0).exposition()
+    assert b"mainspring_requests_in_flight" in exposition(Meters(tmp_path, 0).everything(), tmp_path)
 
 
 def test_counts_come_back_as_they_were() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mainspring.serving.exposition import exposition
 from mainspring.serving.meters import Meters
 
 from .conftest import ROW, Running
@@ -21,7 +22,7 @@ def test_stages_add_up_over_workers(tmp_path: Path) -> None:
         meters.staged("adult", "adult@1", 10.0, (10.001, 10.004, 10.0045), 10.005)
         meters.connected(3)
         meters.write()
-    text = first.exposition().decode()
+    text = exposition(first.everything(), first.folder).decode()
     labels = 'model="adult",release="adult@1",stage='
     for stage, seconds in (("read", 0.002), ("predict", 0.006), ("log", 0.001), ("encode", 0.001)):
         assert value(text, f'mainspring_stage_seconds_count{{{labels}"{stage}"}}') == 2
@@ -34,7 +35,7 @@ def test_releases_without_end_do_not_swell_the_metrics(tmp_path: Path) -> None:
     for number in range(3_000):
         meters.answered("adult", f"adult@{number}", 200, 0.001)
         meters.staged("adult", f"adult@{number}", 0.0, (0.0, 0.001, 0.001), 0.001)
-    text = meters.exposition().decode()
+    text = exposition(meters.everything(), meters.folder).decode()
     assert text.count("mainspring_request_seconds_count{") == 201
     assert text.count("mainspring_requests_total{") == 201
     assert text.count("mainspring_stage_seconds_count{") == 201 * 4
@@ -43,13 +44,13 @@ def test_releases_without_end_do_not_swell_the_metrics(tmp_path: Path) -> None:
 
 def test_what_the_monitors_left_is_told_too(tmp_path: Path) -> None:
     meters = Meters(tmp_path / "8000" / "metrics", 0)
-    assert "mainspring_monitor" not in meters.exposition().decode()
+    assert "mainspring_monitor" not in exposition(meters.everything(), meters.folder).decode()
     (tmp_path / "monitors.prom").write_text('mainspring_monitor_value{model="adult"} 0.25\n')
-    text = meters.exposition().decode()
+    text = exposition(meters.everything(), meters.folder).decode()
     assert value(text, "mainspring_monitor_value") == 0.25
     assert "mainspring_requests_in_flight" in text
     (tmp_path / "monitors.prom").write_text("x" * 5_000_000)
-    assert len(meters.exposition()) < 100_000, "nobody's file fills the answer"
+    assert len(exposition(meters.everything(), meters.folder)) < 100_000, "nobody's file fills the answer"
 
 
 def test_over_http(gateway: Running) -> None:

@@ -15,6 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mainspring.domain.routing import Shadowing, Share, Traffic
+from mainspring.serving.exposition import exposition
 from mainspring.serving.meters import Meters
 from mainspring.serving.shadow_feed import ShadowFeed
 from mainspring.serving.shadow_frames import FrameReader, Sighting
@@ -252,7 +253,7 @@ def test_the_feed_never_blocks_and_counts_what_it_drops(tmp_path: Path) -> None:
     assert all(json.loads(seen.rows) == [ROW] * 100 and seen.numbers == (2, 3) for seen in found)
     counted = {
         (sample.labels["release"], sample.labels["outcome"]): sample.value
-        for family in text_string_to_metric_families(meters.exposition().decode())
+        for family in text_string_to_metric_families(exposition(meters.everything(), tmp_path).decode())
         for sample in family.samples
         if sample.name == ROWS
     }

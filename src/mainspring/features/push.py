@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mainspring.domain.ports import Tables
 from mainspring.domain.schema import Column, Kind, Schema
 from mainspring.errors import SourceFormatError, StoreError, UsageError, ValueParseError, WorkspaceBusy
 
 if TYPE_CHECKING:  # who only names the table needs no frames
     import polars as pl
+
+    from mainspring.domain.ports import Tables
 
 DAY = "__day"
 """The partition: the day on which the row was received."""

@@ -13,11 +13,13 @@ def gateway_metrics(workspace: Workspace) -> str | None:
     Returns:
         `None` where no gateway of this machine lives.
     """
+    from mainspring.serving.exposition import exposition
     from mainspring.serving.meters import Meters
 
     here = socket.gethostname()
     gateways = {worker.rpartition("/")[0].rpartition(":") for worker in workspace.records.workers()}
     ports = sorted(port for host, _, port in gateways if host == here)
     folders = [workspace.gateway_folder / port / "metrics" for port in ports]
-    told = [Meters(folder, "monitors").exposition().decode() for folder in folders if folder.is_dir()]
+    living = [folder for folder in folders if folder.is_dir()]
+    told = [exposition(Meters(folder, "monitors").everything(), folder).decode() for folder in living]
     return "".join(told) or None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mainspring.clock import SYSTEM_CLOCK, Clock
 from mainspring.serving.batcher import LARGE
 from mainspring.serving.meters import Meters
-from mainspring.serving.options import FeatureOrders
+from mainspring.serving.orders import FeatureOrders
 
 if TYPE_CHECKING:
     from mainspring.domain.ports_features import ViewId

@@ -18,7 +18,8 @@ from mainspring.serving.drainer_process import DrainerOrders, DrainerProcess
 from mainspring.serving.judge import Judge
 from mainspring.serving.keys import KnownKeys, known_keys, write_keys
 from mainspring.serving.logs import is_json
-from mainspring.serving.options import GatewayOptions, WorkerOrders
+from mainspring.serving.options import GatewayOptions
+from mainspring.serving.orders import WorkerOrders
 from mainspring.serving.personal import personal_secret
 from mainspring.serving.rates import make_rates_file
 from mainspring.serving.shadow_process import ShadowProcess

@@ -1,21 +1,25 @@
 """Whether this gateway lives, whether it is ready, and what it counts."""
 
+import asyncio
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from mainspring.domain.access import Role
 from mainspring.domain.release import Manifest
+from mainspring.serving.counts import Counts
 from mainspring.serving.exchange import Request, Response, Route
 from mainspring.serving.features import Features
-from mainspring.serving.meters import CONTENT_TYPE, Meters
+from mainspring.serving.meters import Meters
 from mainspring.serving.pool import ReleasePool
 from mainspring.serving.protocols.describing import NATIVE_ERROR, operation
 from mainspring.serving.protocols.errors import NATIVE
 
 _ENCODE = msgspec.json.Encoder().encode
+_TEXT = b"text/plain; version=0.0.4; charset=utf-8"
 
 
 class Health:
@@ -79,4 +83,11 @@ class Health:
 
     async def metrics(self, _: Request) -> Response:
         """Of all workers together."""
-        return Response(200, self._meters.exposition(), content_type=CONTENT_TYPE)
+        text = await asyncio.to_thread(_exposition, self._meters.everything(), self._meters.folder)
+        return Response(200, text, content_type=_TEXT)
+
+
+def _exposition(counts: Counts, folder: Path) -> bytes:
+    from mainspring.serving.exposition import exposition
+
+    return exposition(counts, folder)

@@ -14,7 +14,7 @@ from mainspring.clock import SYSTEM_CLOCK, Clock
 from mainspring.domain.prediction_log import Role
 from mainspring.domain.release import Manifest
 from mainspring.errors import StoreError, Unavailable
-from mainspring.serving.options import LogOrders
+from mainspring.serving.orders import LogOrders
 from mainspring.serving.personal import PersonalMask, read_secret
 from mainspring.serving.prediction_frames import Description, description_frame, prediction_frame
 from mainspring.serving.spool import Spool

@@ -5,30 +5,20 @@ times a second. Any worker answers for all of them from those files; a worker th
 died goes on with its counts.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
 
-from mainspring.clock import SYSTEM_CLOCK, Clock
-from mainspring.domain.measurement import METRICS_FILE
 from mainspring.serving.counts import (
     LATENCY,
-    STAGES,
     Counts,
     Spread,
     decode_counts,
     encode_counts,
     no_stages,
 )
-from mainspring.serving.feature_metrics import FeatureFamilies
-from mainspring.serving.log_metrics import LogFamilies
 from mainspring.serving.log_state import read_state
-
-CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 
 class Meters:
@@ -37,11 +27,13 @@ class Meters:
     Args:
         folder: the folder of the counts of all workers.
         slot: the worker's place; a name where another process counts, too.
+
+    Attributes:
+        folder: as given.
     """
 
-    def __init__(self, folder: Path, slot: int | str, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._folder = folder
-        self._clock = clock
+    def __init__(self, folder: Path, slot: int | str) -> None:
+        self.folder = folder
         self._file = folder / f"{slot}.counts"
         self._counts = _read(self._file) or Counts()
         self._counts.in_flight = self._counts.connections = 0  # whatever the worker before us left
@@ -131,7 +123,7 @@ class Meters:
 
     def log_health(self) -> dict[str, object]:
         """What this worker dropped, and what the drainer has trouble with."""
-        trouble = read_state(self._folder.parent).trouble
+        trouble = read_state(self.folder.parent).trouble
         return {"dropped": sum(self._counts.log_drops.values()), "trouble": trouble}
 
     def fed_back(self, model: str, kind: str, messages: int) -> None:
@@ -171,32 +163,16 @@ class Meters:
             draft.replace(self._file)
             self._written = content
 
-    def exposition(self) -> bytes:
-        """The metrics of all workers, and what the monitors found, in Prometheus' text format."""
+    def everything(self) -> Counts:
+        """What all workers counted."""
         everything = Counts()
         everything.merge(self._counts)
-        for place in sorted(self._folder.glob("*.counts")):
+        for place in sorted(self.folder.glob("*.counts")):
             if place != self._file and (theirs := _read(place)) is not None:
                 everything.merge(theirs)
-        registry = CollectorRegistry()
-        registry.register(_Families(everything))
-        registry.register(LogFamilies(everything, self._folder.parent))
-        if everything.features or everything.features_until:
-            registry.register(FeatureFamilies(everything, self._clock))
-        return generate_latest(registry) + _found_by_monitors(self._folder.parent.parent / METRICS_FILE)
+        return everything
 
 
-def _found_by_monitors(place: Path) -> bytes:
-    """As the monitors' process left it; nothing where none is running, or what it left is out of all bounds."""
-    try:
-        with place.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-    except OSError:
-        return b""
-    return content if len(content) <= _MOST_BYTES else b""
-
-
-_MOST_BYTES = 4_000_000
 _MOST_RELEASES = 200
 _MOST_LABELS = 1_000
 
@@ -215,62 +191,3 @@ def _read(place: Path) -> Counts | None:
         return decode_counts(place.read_bytes())
     except (OSError, msgspec.DecodeError):
         return None  # not written yet
-
-
-class _Families(Collector):
-    def __init__(self, counts: Counts) -> None:
-        self._counts = counts
-
-    def collect(self) -> Iterator[Metric]:
-        counts = self._counts
-        requests = CounterMetricFamily(
-            "mainspring_requests",
-            "Answers by model, release and HTTP status.",
-            labels=("model", "release", "status"),
-        )
-        for request, number in counts.requests.items():
-            requests.add_metric(request, number)
-        seconds = HistogramMetricFamily(
-            "mainspring_request_seconds",
-            "Seconds from the head of the request to its answer.",
-            labels=("model", "release"),
-        )
-        for labels, spread in counts.seconds.items():
-            seconds.add_metric(labels, spread.cumulative(), spread.total)
-        stages = HistogramMetricFamily(
-            "mainspring_stage_seconds",
-            "Seconds of an answer by stage: read (until the release began), predict, log, encode.",
-            labels=("model", "release", "stage"),
-        )
-        for of_release, spreads in counts.stages.items():
-            for stage, spread in zip(STAGES, spreads, strict=True):
-                stages.add_metric((*of_release, stage), spread.cumulative(), spread.total)
-        rows = HistogramMetricFamily("mainspring_batch_rows", "Rows that went through a model at once.")
-        rows.add_metric((), counts.batch_rows.cumulative(), counts.batch_rows.total)
-        loads = CounterMetricFamily(
-            "mainspring_release_loads", "Releases loaded or refused by workers.", labels=("model", "outcome")
-        )
-        for load, number in counts.loads.items():
-            loads.add_metric(load, number)
-        in_flight = GaugeMetricFamily("mainspring_requests_in_flight", "Requests being answered.")
-        in_flight.add_metric((), counts.in_flight)
-        connections = GaugeMetricFamily("mainspring_connections", "Connections that are open.")
-        connections.add_metric((), counts.connections)
-        yield from (requests, seconds, stages, connections, rows, loads, in_flight)
-        for name, about, third, numbers in (
-            ("answers", "Requests by the role in which a release answered.", "role", counts.answers),
-            (
-                "challenger_fallbacks",
-                "Requests that the champion answered because a challenger did not.",
-                "reason",
-                counts.fallbacks,
-            ),
-            ("shadow_rows", "Rows for shadows, by what became of them.", "outcome", counts.shadowed),
-        ):
-            family = CounterMetricFamily(f"mainspring_{name}", about, labels=("model", "release", third))
-            for three, number in numbers.items():
-                family.add_metric(three, number)
-            yield family
-        resident = GaugeMetricFamily("mainspring_resident_bytes", "Memory that the loaded releases take.")
-        resident.add_metric((), counts.resident)
-        yield resident

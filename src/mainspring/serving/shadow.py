@@ -34,7 +34,7 @@ from mainspring.serving.features import Features
 from mainspring.serving.journal import open_journal
 from mainspring.serving.logs import log_to
 from mainspring.serving.meters import Meters
-from mainspring.serving.options import ShadowOrders
+from mainspring.serving.orders import ShadowOrders
 from mainspring.serving.protocols.body import decode_json, rows_of
 from mainspring.serving.reports import Report, encode_report
 from mainspring.serving.residents import resident_bytes, views_of

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 from mainspring.clock import Clock
-from mainspring.serving.options import GatewayOptions, ShadowOrders
+from mainspring.serving.options import GatewayOptions
+from mainspring.serving.orders import ShadowOrders
 from mainspring.serving.supervisor import ChildProcess
 from mainspring.serving.table import Table
 

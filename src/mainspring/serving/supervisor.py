@@ -12,7 +12,7 @@ import msgspec
 
 from mainspring.clock import Clock
 from mainspring.domain.saying import manner
-from mainspring.serving.options import WorkerOrders
+from mainspring.serving.orders import WorkerOrders
 from mainspring.serving.reports import TABLE_CHANGED, Report, decode_report
 
 _LOG = logging.getLogger("mainspring.gateway")

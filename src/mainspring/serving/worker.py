@@ -39,7 +39,7 @@ from mainspring.serving.keys import read_keys
 from mainspring.serving.logs import AnswerLog, log_to
 from mainspring.serving.meters import Meters
 from mainspring.serving.openapi import OpenApi
-from mainspring.serving.options import WorkerOrders
+from mainspring.serving.orders import WorkerOrders
 from mainspring.serving.pool import ReleasePool
 from mainspring.serving.protocols.features import FeaturesProtocol
 from mainspring.serving.protocols.feedback import FeedbackProtocol
