@@ -8,6 +8,7 @@ import polars as pl
 
 VIEWS, FEATURES = 3, 10
 KEYS = 50_000
+COMPARED = 25  # of so many entities one is compared with what Feast says of it online
 DAYS = 90
 TTL_DAYS = 365
 _MICROSECONDS = 86_400_000_000

@@ -1,6 +1,7 @@
 """One task of `benchmarks/features.py`, in a process of its own.
 
-`features_ours.py snapshot|history|materialize|online` runs in a project's folder and prints its figures as JSON.
+`features_ours.py snapshot|history|materialize|online` runs in a project's folder and prints its figures as JSON;
+`features_ours.py history-values|online-values FILE` writes the values themselves.
 """
 
 import json
@@ -12,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 import mainspring
-from features_data import FEATURES, KEYS, VIEWS
+from features_data import COMPARED, FEATURES, KEYS, VIEWS
 from features_timing import quantiles
 from mainspring.connection import Connection
 
@@ -30,10 +31,19 @@ def snapshot(project: Connection) -> dict[str, float]:
 def history(project: Connection) -> dict[str, float]:
     events = pl.read_parquet("events.parquet")
     begun = time.perf_counter()
-    joined = project.features.history(events, _NAMES, time="event_timestamp")
+    joined = _joined(project, events)
     seconds = time.perf_counter() - begun
     assert joined.width == events.width + VIEWS * FEATURES
     return {"history: seconds": seconds, "history: rows": float(joined.height)}
+
+
+def history_values(project: Connection) -> dict[str, float]:
+    _joined(project, pl.read_parquet("events.parquet")).write_parquet(sys.argv[2])
+    return {}
+
+
+def _joined(project: Connection, events: pl.DataFrame) -> pl.DataFrame:
+    return project.features.history(events, _NAMES, time="event_timestamp")
 
 
 def materialize(project: Connection) -> dict[str, float]:
@@ -44,7 +54,16 @@ def materialize(project: Connection) -> dict[str, float]:
 
 
 def online(project: Connection) -> dict[str, float]:
-    """As the gateway does: key values in, feature values out."""
+    return quantiles(_reader(project), KEYS, ones=5_000, hundreds=500)
+
+
+def online_values(project: Connection) -> dict[str, float]:
+    pl.DataFrame(_reader(project)(range(0, KEYS, COMPARED))).write_parquet(sys.argv[2])
+    return {}
+
+
+def _reader(project: Connection) -> Callable[[Sequence[int]], dict[str, Sequence[object]]]:
+    """As the gateway does: key values in, feature values out; by column, as Feast's `to_dict` gives them."""
     from mainspring.features.keys import EntityKeys
     from mainspring.features.layout import key_fields, layout_of
     from mainspring.features.vectors import VectorCodec
@@ -52,20 +71,23 @@ def online(project: Connection) -> dict[str, float]:
     features, store = project.features, project._workspace.online
     definitions = [features.offline.definition(view) for view in features.views.values()]
     codecs = [VectorCodec(layout_of(definition)) for definition in definitions]
+    names = [[definition.column(name) for name in definition.names] for definition in definitions]
     keys = EntityKeys(key_fields(definitions[0]))
 
-    def read(entities: Sequence[int]) -> list[dict[str, object]]:
+    def read(entities: Sequence[int]) -> dict[str, Sequence[object]]:
         encoded = [keys.of_row({"entity": entity}) for entity in entities]
-        rows: list[dict[str, object]] = [{} for _ in entities]
         now = time.time_ns() // 1_000
         found = store.read([(definition.id, encoded) for definition in definitions])
-        for codec, vectors in zip(codecs, found, strict=True):
-            for row, vector in zip(rows, vectors, strict=True):
-                row.update(zip(codec.names, codec.read(vector, now)[1], strict=True))
-        return rows
+        columns: dict[str, Sequence[object]] = {"entity": entities}
+        for codec, wanted, vectors in zip(codecs, names, found, strict=True):
+            values = [codec.read(vector, now)[1] for vector in vectors]
+            columns.update(zip(wanted, zip(*values, strict=True), strict=True))
+        return columns
 
-    assert None not in read([0])[0].values()
-    return quantiles(read, KEYS, ones=5_000, hundreds=500)
+    first = read([0])
+    assert len(first) == 1 + VIEWS * FEATURES
+    assert (None,) not in first.values()
+    return read
 
 
 TASKS: dict[str, Callable[[Connection], dict[str, float]]] = {
@@ -73,8 +95,11 @@ TASKS: dict[str, Callable[[Connection], dict[str, float]]] = {
     "history": history,
     "materialize": materialize,
     "online": online,
+    "history-values": history_values,
+    "online-values": online_values,
 }
 
 if __name__ == "__main__":
     with mainspring.connect(Path.cwd()) as connected:
+        assert len(connected.features.views) == VIEWS  # declared before the time is taken, as Feast's are
         print(json.dumps(TASKS[sys.argv[1]](connected)))

@@ -5,14 +5,17 @@
 Each stream is replayed in the order of time, a label being known 500 rows later, through the simulation: the very
 code that runs in production, at its defaults. Beside it: no training at all, trainings by a schedule (a plain fit
 of the same classifier, with a sliding and a growing window), and a forest that learns row by row. With `--only`,
-`--rows` or `--no-forest` the figures are written below build/.
+`--rows` or `--no-forest` the figures are written below build/. A run that was broken off goes on with the streams
+that are left, as long as the sources are the same.
 """
 
 import argparse
+import json
 import os
 import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from hashlib import sha256
 from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
@@ -155,6 +158,26 @@ def judge(report: Report) -> None:
             report.check(what, short, 0.02, "at_most")
 
 
+class _Kept:
+    """The figures by stream of a run of the same sources that may have been broken off.
+
+    Args:
+        asked: what the run was asked for, of which figures depend.
+    """
+
+    def __init__(self, asked: str) -> None:
+        digest = sha256(asked.encode())
+        for source in sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "benchmarks").glob("loop*.py")]):
+            digest.update(source.read_bytes())
+        self._place = ROOT / "build" / "loop" / f"kept-{digest.hexdigest()[:16]}.json"
+        self.figures: dict[str, Any] = json.loads(self._place.read_text()) if self._place.exists() else {}
+
+    def add(self, name: str, figures: dict[str, Any]) -> None:
+        self.figures[name] = figures
+        self._place.parent.mkdir(parents=True, exist_ok=True)
+        self._place.write_text(json.dumps(self.figures))
+
+
 class _Telling:
     """A line on standard error for each training, and now and then one for how far it is."""
 
@@ -183,12 +206,16 @@ def main() -> int:
     is_whole = not (arguments.only or arguments.rows or arguments.no_forest)
     pictures = _PICTURES if is_whole else ROOT / "build" / "loop"
     pictures.mkdir(parents=True, exist_ok=True)
+    kept = _Kept(f"{arguments.rows}-{arguments.no_forest}")
     os.environ["OMP_NUM_THREADS"] = "1"  # inherited by the processes: two streams share two cores
     with ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as pool:
         names = arguments.only or known
-        asked = [pool.submit(measured, name, arguments.rows, not arguments.no_forest) for name in names]
-        for name, one in zip(names, asked, strict=True):
-            figures = one.result()
+        left = [name for name in names if name not in kept.figures]
+        asked = {pool.submit(measured, name, arguments.rows, not arguments.no_forest): name for name in left}
+        for one in as_completed(asked):
+            kept.add(asked[one], one.result())
+        for name in names:
+            figures = kept.figures[name]
             (pictures / f"{name}.svg").write_text(figures.pop("picture") + "\n", encoding="utf-8")
             report.figures[name] = figures
     judge(report)

@@ -16,11 +16,12 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from harness import ROOT, Report, interleaved, say
-from mainspring.demo.agency import Agency
-from mainspring.demo.files import found_agency, frame_of, write_impressions
+from mainspring.demo.agency import CATEGORIES, Agency, Impressions
+from mainspring.demo.files import found_agency, frame_of
 from mainspring.release.estimator_file import read_estimator
 from processes import MAINSPRING, mainspring, run
 
+_PROJECT = ROOT / "benchmarks" / "adclick"
 _START = datetime(2026, 1, 5, tzinfo=UTC).replace(tzinfo=None)
 _TRAINED_ON = 60_000
 _PART = 250_000
@@ -28,15 +29,27 @@ MODEL = "adclick"
 
 
 def train(folder: Path) -> Agency:
-    """The demo's project on the demo's kind of data, released."""
-    for file in (ROOT / "examples" / "adstocrat").iterdir():
+    """The demo's model on the demo's kind of data, released; a request tells all, and nothing is found by key."""
+    for file in _PROJECT.iterdir():
         if file.is_file():
             shutil.copy(file, folder)
     (folder / "data").mkdir()
     agency = found_agency(folder / "data", ads=80, visitors=20_000, seed=7)
-    write_impressions(folder / "data" / "impressions.csv", agency, _TRAINED_ON, start=_START, days=14, seed=7)
+    shown = agency.show(_TRAINED_ON, start=_START, days=14, seed=7)
+    rows_of(agency, shown).write_csv(folder / "data" / "impressions.csv")
     mainspring("run", "--trials", "9", folder=folder)
     return agency
+
+
+def rows_of(agency: Agency, shown: Impressions, *, first: int = 0) -> pl.DataFrame:
+    """The impressions, with what the demo has in its feature views."""
+    people, ads = agency.visitors, agency.ads
+    return frame_of(agency, shown, first=first).with_columns(
+        interest=pl.Series(CATEGORIES).gather(people.interest[shown.visitor]),
+        usual_hour=people.habit[shown.visitor],
+        brightness=ads.brightness[shown.ad],
+        colourfulness=ads.colourfulness[shown.ad],
+    )
 
 
 def write_rows(path: Path, agency: Agency, count: int) -> None:
@@ -46,7 +59,7 @@ def write_rows(path: Path, agency: Agency, count: int) -> None:
         size = min(_PART, count - first)
         start = _START + timedelta(days=30 + first / _PART)
         shown = agency.show(size, start=start, days=1, seed=1_000 + first)
-        frame = frame_of(agency, shown, first=first).with_columns(
+        frame = rows_of(agency, shown, first=first).with_columns(
             pl.col("shown_at").str.to_datetime("%Y-%m-%dT%H:%M:%S%.6fZ", time_zone="UTC")
         )
         table = frame.drop("clicked").to_arrow()

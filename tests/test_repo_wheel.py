@@ -26,6 +26,7 @@ def test_it_holds_the_code_its_types_and_the_demos_project(wheel: list[str]) -> 
         "py.typed",
         "cli/main.py",
         "demo/adstocrat/model.py",
+        "demo/adstocrat/views.py",
         "demo/adstocrat/mainspring.toml",
         "demo/adstocrat/faulty/model.py",
     ):

@@ -1,6 +1,7 @@
 """The same tasks with Feast: `feast_features.py history|materialize|online dask|duckdb`, in the data's folder.
 
-Prints its figures as JSON. Definitions and calls are those of its guide.
+Prints its figures as JSON; `feast_features.py history-values|online-values dask|duckdb FILE` writes the values
+themselves. Definitions and calls are those of its guide.
 """
 
 import json
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 sys.path.append(str(Path(__file__).parent.parent))
 from features_timing import quantiles
 
-VIEWS, FEATURES, KEYS = 3, 10, 50_000
+VIEWS, FEATURES, KEYS, COMPARED = 3, 10, 50_000, 25
 NAMES = [f"view_{view}:f{place}" for view in range(VIEWS) for place in range(FEATURES)]
 
 
@@ -61,8 +62,18 @@ def open_store(offline: str) -> "FeatureStore":
 def history(store: "FeatureStore") -> dict[str, float]:
     events = pd.read_parquet("events.parquet")
     begun = time.perf_counter()
-    joined = store.get_historical_features(events, NAMES, full_feature_names=True).to_df()
+    joined = _joined(store, events)
     return {"history: seconds": time.perf_counter() - begun, "history: rows": float(len(joined))}
+
+
+def history_values(store: "FeatureStore") -> dict[str, float]:
+    _joined(store, pd.read_parquet("events.parquet")).to_parquet(sys.argv[3])
+    return {}
+
+
+def _joined(store: "FeatureStore", events: pd.DataFrame) -> pd.DataFrame:
+    joined: pd.DataFrame = store.get_historical_features(events, NAMES, full_feature_names=True).to_df()
+    return joined
 
 
 def materialize(store: "FeatureStore") -> dict[str, float]:
@@ -82,6 +93,18 @@ def online(store: "FeatureStore") -> dict[str, float]:
     return quantiles(read, KEYS, ones=500, hundreds=50)
 
 
+def online_values(store: "FeatureStore") -> dict[str, float]:
+    rows = [{"entity": entity} for entity in range(0, KEYS, COMPARED)]
+    store.get_online_features(NAMES, rows, full_feature_names=True).to_df().to_parquet(sys.argv[3])
+    return {}
+
+
 if __name__ == "__main__":
-    task = {"history": history, "materialize": materialize, "online": online}[sys.argv[1]]
-    print(json.dumps(task(open_store(sys.argv[2]))))
+    tasks = {
+        "history": history,
+        "materialize": materialize,
+        "online": online,
+        "history-values": history_values,
+        "online-values": online_values,
+    }
+    print(json.dumps(tasks[sys.argv[1]](open_store(sys.argv[2]))))

@@ -7,14 +7,23 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from views import creative, visitor
 
 from mainspring import Canary, Gate, Model, Monitor, Retrain, Rollout, Source
 
-# Every time an ad was shown, in the order of time, with what was known then, and whether it was clicked.
+# Every time an ad was shown, in the order of time, to whom, where, and whether it was clicked.
 impressions = Source("data/impressions.csv", key="impression_id", time="shown_at")
 
-NUMBERS = ["hour", "weekday", "position", "usual_hour", "price_cents", "brightness", "colourfulness"]
-CATEGORIES = ["site", "device", "age_group", "interest", "category"]
+# What a request says.
+NUMBERS = ["hour", "weekday", "position", "price_cents"]
+CATEGORIES = ["site", "device", "age_group", "category"]
+# What is found by the keys that it names, ad_id and visitor_id. A training row has what was known at its moment.
+LOOKS = [creative["brightness"], creative["colourfulness"], creative["edge_density"]]
+HABITS = [visitor["usual_hour"], visitor["count_7d"]]
+INTEREST = visitor["interest"]
+
+ALL_NUMBERS = [*NUMBERS, *(feature.column for feature in (*LOOKS, *HABITS))]
+ALL_CATEGORIES = [*CATEGORIES, INTEREST.column]
 
 model = Model(
     "adclick",
@@ -22,8 +31,8 @@ model = Model(
     target="clicked",
     task="binary",
     positive="1",
-    # not ad_id: the model shall judge ads that it has never seen, by their category and their looks
-    features=[*NUMBERS, *CATEGORIES],
+    # not ad_id itself: the model shall judge ads that it has never seen, by their category and their looks
+    features=[*NUMBERS, *CATEGORIES, *LOOKS, *HABITS, INTEREST],
     # the newest fifth of the impressions is never trained on
     holdout=0.2,
     gates=[
@@ -40,7 +49,8 @@ model = Model(
         Monitor.concept(every="5s", window="2m"),  # every="1h", window="1d", as it is where nothing is given
         Monitor.technical("log_drops", at_most=0),
         Monitor.technical("error_share", at_most=0.01),
-        # A real project also has Monitor.drift() and Monitor.prediction(). They look at whole hours.
+        # A real project also has Monitor.drift() and Monitor.prediction(), which look at whole hours, and
+        # Monitor.technical("feature_agreement", at_least=0.99, every="6h"): what was found is what history knows.
     ],
     retrain=Retrain(
         on=["drift", "performance"],
@@ -62,7 +72,7 @@ model = Model(
 def coded():
     """Categories as codes, numbers as they are: trees need no more."""
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
-    return ColumnTransformer([("categories", codes, CATEGORIES), ("numbers", "passthrough", NUMBERS)])
+    return ColumnTransformer([("categories", codes, ALL_CATEGORIES), ("numbers", "passthrough", ALL_NUMBERS)])
 
 
 @model.candidate
@@ -89,7 +99,7 @@ def boosted_trees(trial):
             max_iter=trial.suggest_int("max_iter", 50, 300, log=True),
             max_leaf_nodes=trial.suggest_int("max_leaf_nodes", 7, 31, log=True),
             l2_regularization=trial.suggest_float("l2", 1e-2, 10.0, log=True),
-            categorical_features=list(range(len(CATEGORIES))),
+            categorical_features=list(range(len(ALL_CATEGORIES))),
             early_stopping=False,
         ),
     )
@@ -100,8 +110,8 @@ def linear(trial):
     numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
     columns = ColumnTransformer(
         [
-            ("numbers", numbers, NUMBERS),
-            ("categories", OneHotEncoder(handle_unknown="ignore"), CATEGORIES),
+            ("numbers", numbers, ALL_NUMBERS),
+            ("categories", OneHotEncoder(handle_unknown="ignore"), ALL_CATEGORIES),
         ]
     )
     return make_pipeline(

@@ -48,10 +48,15 @@ class Connection:
         self.features = Features(workspace, project)
         """The feature views: their history, what the online store has of them, and rows that are pushed."""
         self._workspace = workspace
+        self._project = project
         self._open: dict[str, OpenRelease] = {}  # by the digest of the manifest
 
     def predict(self, frame: Any, model: str | None = None) -> Any:
         """The answers to the rows of a frame, in their order, as the gateway would give them; none is logged.
+
+        Features of views may be left out where the frame has their keys. They are those of each row's time where
+        the frame has the time column of the model's source, joined as for training; else those of now, from the
+        online store, as for a request. A column that is there counts as it is.
 
         Args:
             frame: of Polars or pandas; columns that the release does not know are ignored. Of rows as dictionaries
@@ -63,24 +68,27 @@ class Connection:
             classifier `probability_<class>` columns. A pandas frame keeps its index.
 
         Raises:
-            UsageError: this is no frame.
+            UsageError: this is no frame, or a view is not there as the release takes it.
             UnknownRelease: there is none of that name.
-            SourceFormatError: a column is not there.
+            SourceFormatError: a column is not there, or neither features of a view nor its key.
             InvalidInput: a value that does not fit; row (from 0) and field are named.
+            StoreError: the online store does not answer.
             TamperedRelease, GoldenMismatch: the release is not what was sealed.
         """
         import polars as pl
 
-        from mainspring.batch.frame import score_frame
+        from mainspring.data.pandas_frames import from_pandas
 
         _check_frame(frame)
         release = self._release(model)
         if isinstance(frame, pl.DataFrame):
-            return score_frame(frame, release.manifest, release.runtime)
-        wanted = {field.name for field in release.manifest.inputs} | {release.manifest.key}
+            return self._answers(frame, release)
+        manifest = release.manifest
+        wanted = {*(field.name for field in manifest.inputs), *manifest.ignored}
+        if manifest.views:
+            wanted.add(manifest.time or "")
         known = frame[[name for name in frame.columns if name in wanted]]
-        found = score_frame(pl.from_pandas(known), release.manifest, release.runtime)
-        answers = found.to_pandas()
+        answers = self._answers(from_pandas(known), release).to_pandas()
         answers.index = frame.index
         return answers
 
@@ -176,6 +184,18 @@ class Connection:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _answers(self, frame: pl.DataFrame, release: OpenRelease) -> pl.DataFrame:
+        from mainspring.batch.frame import score_frame
+        from mainspring.project import SCHEMA_FILE
+
+        return score_frame(
+            frame,
+            release.manifest,
+            release.runtime,
+            schema_file=release.folder / "source" / SCHEMA_FILE,
+            stores=self._workspace.view_stores(self._project),
+        )
 
     def _model(self, given: str | None) -> str:
         if given is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -89,8 +90,10 @@ class Features:
         Raises:
             UsageError: there is no such view or feature, or no time is known.
             DataError: a key or the time is absent or of another type.
+            ValidationFailed: a view's source breaks what its schema promises.
             FeatureError: a function of a view failed.
         """
+        from mainspring.features.definition import by_view
         from mainspring.features.history import history
 
         time = time or self._project.model.source.time
@@ -103,7 +106,11 @@ class Features:
             raise UsageError(
                 "the model takes no features of views", cure=f"name some of: {', '.join(self._known())}"
             )
-        return history(events, refs, self.offline, time=time)
+        offline, taken = self.offline, {}
+        for name, (view, _) in by_view(refs).items():
+            taken[name] = offline.take(view)
+            offline.hold(view, taken[name])
+        return history(events, refs, offline, time=time, taken=taken)
 
     def get(self, view: str, keys: pl.DataFrame | Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> pl.DataFrame:
         """What the online store answers of these entities now, in their order: the keys, the features,
@@ -135,20 +142,32 @@ class Features:
 
         Raises:
             UsageError: there is no such view, or it is over another one, or an id is none.
-            SourceFormatError, ValueParseError: a column or a value that does not fit; nothing was stored.
+            SourceFormatError, ValueParseError, ValidationFailed: a column or a value that does not fit, or breaks
+                what the view's schema promises; nothing was stored.
+            DataError: a column is of another kind than that of the rows that were pushed before.
             StoreError: a store does not answer; rows may be pushed again, each counts once.
         """
-        from mainspring.features.push import checked_ids, derived_ids, push_frame, record_rows, typed_rows
+        from mainspring.features.promises import of_rows
+        from mainspring.features.push import (
+            check_pushed,
+            checked_ids,
+            derived_ids,
+            push_frame,
+            record_rows,
+            typed_rows,
+        )
 
         declared = self.view(view)
         target = self.target(view)
         typed = typed_rows(_polars(rows), target.schema, target.needed, view, texts=texts)
+        check_pushed(self._workspace.tables, view, target.schema)
+        remarks = tuple(one.told() for one in of_rows(view, typed, target.schema))
         given = derived_ids(typed) if ids is None else checked_ids(ids, typed.height)
         frame = push_frame(typed, given, self._workspace.clock.now(), created=target.created)
         pushed = record_rows(self._workspace.tables, view, frame)
         for one in self.over(declared):
             self.filler.fill(one, only_pushed=True)
-        return pushed
+        return replace(pushed, remarks=remarks)
 
     def materialize(
         self, *views: str, full: bool = False, written: Callable[[int], object] | None = None
@@ -291,13 +310,14 @@ def _meant(given: str, known: Sequence[str]) -> str:
 def _polars(rows: Any) -> pl.DataFrame:
     import polars as pl
 
+    from mainspring.data.pandas_frames import from_pandas
+
     if isinstance(rows, pl.DataFrame):
         return rows
     if isinstance(rows, pl.LazyFrame):
         return rows.collect()
     if hasattr(rows, "columns") and hasattr(rows, "index"):
-        found: pl.DataFrame = pl.from_pandas(rows)
-        return found
+        return from_pandas(rows)
     raise UsageError(
         f"push takes a frame, and this is of type {type(rows).__name__}", cure="give a frame of Polars or pandas"
     )

@@ -11,6 +11,7 @@ from mainspring.clock import SYSTEM_CLOCK, Clock
 from mainspring.settings import Settings
 
 if TYPE_CHECKING:  # each store is imported when it is first asked for: `--help` and `predict` need few of them
+    from mainspring.batch.view_features import ViewStores
     from mainspring.data.snapshots import Snapshots
     from mainspring.domain.ports import Records, Tables, Tracking
     from mainspring.domain.ports_features import OnlineStore
@@ -86,6 +87,18 @@ class Workspace:
             root=project.root,
             environ=project.environ,
             like=like,
+            clock=self.clock,
+        )
+
+    def view_stores(self, project: Project) -> ViewStores:
+        """Where rows that lack features of the project's views find them."""
+        from mainspring.batch.view_features import ViewStores
+
+        return ViewStores(
+            online=lambda: self.online,
+            offline=lambda: self.offline(project),
+            views=lambda: project.views,
+            clock=self.clock,
         )
 
     def open_release(self, record: ReleaseRecord) -> OpenRelease:

@@ -27,7 +27,8 @@ def score(released_shop: Path, monkeypatch: pytest.MonkeyPatch) -> Score:
     monkeypatch.chdir(released_shop)
 
     def call(inputs: str, output: str, *, keep: bool = False, batch_rows: int = 100) -> ScoreResult:
-        with Workspace(open_project(released_shop, {}).settings) as workspace:
+        project = open_project(released_shop, {})
+        with Workspace(project.settings) as workspace:
             record = workspace.catalogue.find(ReleaseRef.parse("shop"))
             with workspace.open_release(record) as opened:
                 return score_table(
@@ -40,6 +41,7 @@ def score(released_shop: Path, monkeypatch: pytest.MonkeyPatch) -> Score:
                     keep_columns=keep,
                     threads=2,
                     environ={},
+                    stores=workspace.view_stores(project),
                     batch_rows=batch_rows,
                 )
 
@@ -107,11 +109,12 @@ def rows(n):
     done += n
     if done >= 500: os.kill(os.getpid(), signal.SIGKILL)
 root = Path(sys.argv[1])
-with Workspace(open_project(root, {}).settings) as w:
+project = open_project(root, {})
+with Workspace(project.settings) as w:
     with w.open_release(w.catalogue.find(ReleaseRef.parse("shop"))) as opened:
         score_table(opened.manifest, opened.runtime, ["rows.csv"], "out.parquet", root=root, keep_columns=False,
             schema_file=opened.folder / "source" / "schema.toml", threads=2, environ={}, batch_rows=100,
-            on_rows=rows)
+            stores=w.view_stores(project), on_rows=rows)
 """
 
 

@@ -10,6 +10,7 @@ import pytest
 from mainspring.cli.demo_summary import tell_story
 from mainspring.cli.output import Output
 from mainspring.demo.click_through import ClickThrough
+from mainspring.demo.features_seen import FeaturesSeen
 from mainspring.demo.live import Lived
 from mainspring.demo.story import Story
 from mainspring.demo.traffic import Counts
@@ -37,8 +38,9 @@ WHOLE = Story(
         proof="log_loss is better by 0.1",
         rollback="it is worse",
         reproduction=ReproductionReport("adclick@2", True, 10, 10, 200, True, ()),
+        features=(FeaturesSeen("visitor", asked=90_000, found=89_100, checked=1_000, agreeing=998),),
     ),
-    counts=Counts(requests=10_000, predictions=90_000, labels=9_000),
+    counts=Counts(requests=10_000, predictions=90_000, labels=9_000, visits=9_000),
     history=(),
     history_holds=True,
     seconds={"simulate": 3.0, "run": 30.0, "up": 25.0, "change": 41.0},
@@ -72,6 +74,9 @@ def test_a_whole_story_is_told_with_its_figures(capfd: pytest.CaptureFixture[str
         "21 s after its promotion",
         "30.0%",
         "bit for bit",
+        "99.0% of 90,000 rows found by key",
+        "99.8% of 1,000 agree",
+        "9,000 visits pushed",
     ):
         assert words in told
     assert "adclick@3" in told
@@ -80,6 +85,9 @@ def test_a_whole_story_is_told_with_its_figures(capfd: pytest.CaptureFixture[str
     assert found["champion"] == "adclick@2"
     assert found["click_through"]["by_the_new_champion"]["of_possible"] == pytest.approx(0.8)
     assert found["seconds_from_the_change"] == {"alert": 41.0, "training": 43.0, "release": 60.0, "champion": 95.0}
+    assert found["features"] == [
+        {"view": "visitor", "rows": 90_000, "found": 0.99, "checked": 1_000, "agreeing": 0.998}
+    ]
     assert found["missing"] is None
     assert found["reproduced"] is True
 

@@ -75,7 +75,13 @@ def test_a_view_is_shown_with_where_it_comes_from(folder, said, told) -> None:
 
 def test_files_are_pushed_once(folder, said, told) -> None:
     Path("new.csv").write_text("user,at,amount\n1,2026-03-01T13:00:00Z,2.5\n3,2026-03-01,\n")
-    assert said("push", "spending", "new.csv") == {"view": "spending", "rows": 2, "new": 2, "repeated": 0}
+    assert said("push", "spending", "new.csv") == {
+        "view": "spending",
+        "rows": 2,
+        "new": 2,
+        "repeated": 0,
+        "remarks": [],
+    }
     assert "0 new rows, 2 that were there already" in told("push", "spending", "new.csv")
     assert said("get", "spending", "1")["features"]["amount"] == 2.5
     assert said("show", "spending")["pushed"] == 2

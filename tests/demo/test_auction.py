@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from mainspring.demo.agency import AGE_GROUPS, CATEGORIES, DEVICES, SITES, TURNED, USUAL, Agency
-from mainspring.demo.auction import choose, draw_auction
+from mainspring.demo.auction import Auction, choose, draw_auction
 from mainspring.demo.banners import Looks
+from mainspring.demo.names import visitor_name
 
 
 @pytest.fixture
@@ -12,22 +13,24 @@ def agency() -> Agency:
     return Agency([Looks(*rng.uniform(0.1, 0.9, 2)) for _ in range(30)], visitors=500, seed=3)
 
 
+def draw(agency: Agency, rng: np.random.Generator, bidders: int) -> Auction:
+    return draw_auction(agency, int(rng.integers(len(agency.visitors))), rng, bidders)
+
+
 def law_of(agency: Agency, row: dict) -> float:
     """The law's chance of a click, from what the model is asked alone."""
     people, ads = agency.visitors, agency.ads
-    same = (
-        (people.device == DEVICES.index(row["device"]))
-        & (people.age_group == AGE_GROUPS.index(row["age_group"]))
-        & (people.interest == CATEGORIES.index(row["interest"]))
-        & (people.habit == row["usual_hour"])
-    )
-    ad = (ads.brightness == row["brightness"]) & (ads.colourfulness == row["colourfulness"])
+    visitors = [visitor_name(number) for number in range(len(people))]
+    visitor, ad = np.array(visitors.index(row["visitor_id"])), np.array(int(row["ad_id"].removeprefix("ad-")))
+    assert DEVICES[people.device[visitor]] == row["device"]
+    assert AGE_GROUPS[people.age_group[visitor]] == row["age_group"]
+    assert CATEGORIES[ads.category[ad]] == row["category"]
     place = {
         "site": np.array(SITES.index(row["site"])),
         "position": np.array(row["position"] - 1),
         "hour": np.array(row["hour"]),
     }
-    return float(agency.click_probability(np.flatnonzero(same)[:1], np.flatnonzero(ad)[:1], **place)[0])
+    return float(agency.click_probability(visitor, ad, **place))
 
 
 @pytest.mark.parametrize("taste", [USUAL, TURNED])
@@ -35,22 +38,27 @@ def test_the_rows_tell_all_that_the_law_depends_on(agency, taste):
     agency.taste = taste
     rng = np.random.default_rng(1)
     for _ in range(50):
-        auction = draw_auction(agency, rng, 8)
+        auction = draw(agency, rng, 8)
         assert len(auction.rows) == len(set(auction.ads.tolist())) == 8
         assert [law_of(agency, row) for row in auction.rows] == pytest.approx(auction.law.tolist())
 
 
 def test_no_more_ads_bid_than_there_are(agency):
-    assert len(draw_auction(agency, np.random.default_rng(1), 100).rows) == 30
+    assert len(draw(agency, np.random.default_rng(1), 100).rows) == 30
 
 
-def test_the_rows_are_what_the_project_asks_for(agency):
-    from mainspring.demo.example import FAULTY, example_folder
+def test_the_rows_are_what_the_project_asks_for_and_the_keys_of_its_views(agency, tmp_path):
+    from mainspring.demo.example import FAULTY, VIEWS, copy_example
     from mainspring.project import load_project
 
-    (row, *_) = draw_auction(agency, np.random.default_rng(1), 8).rows
-    for folder in (example_folder(), example_folder() / FAULTY):
-        assert set(row) == set(load_project(folder, {}).model.features)
+    copy_example(tmp_path)
+    (tmp_path / FAULTY / VIEWS).write_bytes((tmp_path / VIEWS).read_bytes())
+    (row, *_) = draw(agency, np.random.default_rng(1), 8).rows
+    for folder in (tmp_path, tmp_path / FAULTY):
+        model = load_project(folder, {}).model
+        keys = [key for view in model.views for key in view.keys]
+        assert set(row) == {*model.plain_features, *keys}
+        assert len(keys) == 2
 
 
 def test_the_likeliest_ad_is_shown_but_for_the_share_that_is_left_to_chance():
@@ -66,9 +74,9 @@ def test_when_the_taste_turns_who_chose_well_chooses_badly(agency):
     auctions = []
     for _ in range(300):
         state = rng.bit_generator.state
-        usual = draw_auction(agency, rng, 10)
+        usual = draw(agency, rng, 10)
         agency.taste, rng.bit_generator.state = TURNED, state
-        turned = draw_auction(agency, rng, 10)
+        turned = draw(agency, rng, 10)
         agency.taste = USUAL
         assert turned.rows == usual.rows
         auctions.append((usual.law, turned.law))

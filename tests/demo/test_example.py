@@ -3,7 +3,9 @@ import pytest
 
 from mainspring.data.schema_file import read_schema
 from mainspring.demo.example import copy_example, example_folder
-from mainspring.demo.files import found_agency, write_impressions
+from mainspring.demo.files import found_agency, write_impressions, write_visits
+from mainspring.demo.traffic import VISITS
+from mainspring.demo.visits import draw_visits
 from mainspring.errors import UsageError
 from mainspring.project import load_project
 
@@ -13,15 +15,22 @@ def test_the_example_loads_and_its_columns_are_those_of_the_data(tmp_path):
 
     copy_example(tmp_path / "demo")
     project = load_project(tmp_path / "demo", {})
-    agency = found_agency(tmp_path, ads=5, visitors=10, seed=1)
-    write_impressions(
-        tmp_path / "impressions.csv", agency, 20, start=datetime(2026, 1, 5, tzinfo=UTC), days=1, seed=1
-    )
+    agency, start = found_agency(tmp_path, ads=5, visitors=10, seed=1), datetime(2026, 1, 5, tzinfo=UTC)
+    write_impressions(tmp_path / "impressions.csv", agency, 20, start=start, days=1, seed=1)
     names = pl.read_csv(tmp_path / "impressions.csv").columns
     schema = read_schema(project.schema_path)
     assert list(schema.names) == names
-    used = {*project.model.features, project.model.target, project.model.source.key, project.model.source.time}
+    model = project.model
+    used = {*model.plain_features, model.target, model.source.key, model.source.time}
+    used |= {key for view in model.views for key in view.keys}
     assert used <= set(names)
+    write_visits(tmp_path / "visits.csv", draw_visits(agency, start=start, days=7, seed=1))
+    columns = {place: pl.read_csv(tmp_path / place).columns for place in ("ads.csv", "visits.csv")}
+    for view in model.views:
+        known = columns[view.root.locations[0].removeprefix("data/")]
+        named = (*view.keys, view.time, *(one.column for one in view.aggregations if one.column), view.root.images)
+        assert {name for name in named if name} <= set(known)
+    assert [view.name for view in model.views] == ["creative", VISITS]
     assert set(project.model.candidates) == {"lightgbm", "boosted_trees", "linear"}
 
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from mainspring.data.schema_file import read_schema
-from mainspring.demo.example import copy_example
+from mainspring.demo.example import VIEWS, copy_example
 from mainspring.demo.fault import export_with_a_fault, learn_from_it
 from mainspring.demo.files import found_agency, write_impressions
 from mainspring.errors import MainspringError
@@ -24,10 +24,17 @@ def test_the_export_has_the_clicks_the_wrong_way_round_and_nothing_else(tmp_path
     assert wrong.drop("clicked").equals(right.drop("clicked"))
     assert (wrong["clicked"] + right["clicked"] == 1).all()
     assert read_schema(project.schema_path) == read_schema(tmp_path / "schema.toml")
+    for name in ("ads.csv", "banners/ad-0004.png"):
+        assert (project.root / "data" / name).read_bytes() == (tmp_path / "data" / name).read_bytes()
+    whole = load_project(tmp_path, {})
+    assert {name: list(view) for name, view in project.views.items()} == {
+        name: list(view) for name, view in whole.views.items()
+    }
 
 
 def test_its_releases_go_into_the_production_of_the_project(tmp_path):
     copy_example(tmp_path)
+    (tmp_path / "faulty" / VIEWS).write_bytes((tmp_path / VIEWS).read_bytes())
     whole, faulty = load_project(tmp_path, {}), load_project(tmp_path / "faulty", {})
     assert faulty.model.name == whole.model.name
     assert faulty.settings.workspace.resolve() == whole.settings.workspace.resolve()

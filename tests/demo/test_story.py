@@ -42,6 +42,12 @@ def test_the_demo_tells_the_whole_story_and_leaves_a_project_and_nothing_running
     assert [stage.partition(" ")[0] for stage in story["stages"]][-3:] == ["canary", "canary", "bake"]
     assert story["failed_requests"] == 0
     assert story["labels"] > 5_000
+    assert [one["view"] for one in story["features"]] == ["creative", "visitor"]
+    for seen in story["features"]:
+        assert seen["rows"] > 50_000
+        assert seen["found"] > 0.95
+        assert seen["checked"] == 1_000
+        assert seen["agreeing"] > 0.99
     assert story["history"]["holds"]
     assert len(list((tmp_path / "demo/data/banners").glob("*.png"))) == 60
     commands = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]

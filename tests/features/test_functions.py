@@ -18,7 +18,7 @@ def given(result: Any, gives: tuple[str, ...] = ("size",)) -> pl.DataFrame:
     def size(rows: pl.DataFrame) -> Any:
         return result
 
-    return call("creative", FeatureFunction(size, gives), ROWS, first=100)
+    return call("creative", FeatureFunction(size, gives), ROWS, range(100, 103))
 
 
 @pytest.mark.parametrize(

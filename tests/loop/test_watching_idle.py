@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from mainspring.domain.model import Model
 from mainspring.domain.monitor import Monitor
 from mainspring.domain.release import Alias
 from mainspring.domain.source import Source
-from mainspring.loop.watching import Watch
+from mainspring.loop.watching import Watch, monitoring_stores
+from mainspring.monitoring.evaluation import evaluate
 from mainspring.monitoring.jobs.watcher import JobWatcher
 from mainspring.release.sealing import seal
 from mainspring.release.signing import signing_key
@@ -193,3 +195,24 @@ def test_an_alert_is_told_soon_after_its_silence_is_over(shop: Shop) -> None:
             shop.forward(MINUTE)
             told += [(event.alert.monitor, shop.clock.now()) for event in watch.look().events]
         assert told == [("drift", silence.until)]
+
+
+def test_who_is_told_to_stop_leaves_what_is_left_to_the_next_look(shop: Shop) -> None:
+    shop.promote()
+    hours = 8
+    for _ in range(hours):
+        shop.answer(300)
+        shop.forward(HOUR)
+    monitors = [Monitor.drift(window="1h"), Monitor.prediction(window="1h")]
+    stores, asked = monitoring_stores(shop.workspace), count()
+    seen: list[tuple[str, datetime]] = []
+    for stop_after, windows in ((0, 0), (3, 3), (7, 7), (100, 6)):
+        start = next(asked)
+        found = evaluate(
+            stores, "adclick", monitors, stopping=lambda last=start + stop_after: next(asked) > last
+        ).measurements
+        ticks = sorted({(one.monitor, one.at) for one in found if one.subject in ("age", "prediction")})
+        assert len(ticks) == windows
+        seen += ticks
+    expected = [(one.name, START + (place + 1) * HOUR) for one in monitors for place in range(hours)]
+    assert sorted(seen) == sorted(expected)

@@ -1,6 +1,7 @@
 """Features found by key inside `POST /predict`, on real gateways: the answer is that of the whole row."""
 
 import contextlib
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -125,6 +126,25 @@ def test_every_dialect_that_names_fields_finds_them(running: Running) -> None:
     assert body == same
 
 
+def test_every_dialect_refuses_a_row_that_names_nothing_by_naming_both_ways(running: Running) -> None:
+    kinds = {"age": "FP64", "hours": "INT64", "job": "BYTES"}
+    inputs = [{"name": name, "shape": [1], "datatype": kinds[name], "data": [ROW[name]]} for name in kinds]
+    csv = {"content-type": "text/csv"}
+    for path, body, headers, expected_status in (
+        ("/predict/adult", ROW, {}, 422),
+        ("/v1/models/adult:predict", {"instances": [ROW]}, {}, 400),
+        ("/v2/models/adult/infer", {"inputs": inputs}, {}, 400),
+        ("/invocations", {"dataframe_records": [ROW]}, {}, 400),
+        ("/invocations", b"age,hours,job\n31.5,40,pilot\n", csv, 400),
+    ):
+        status, _, said = running.request("POST", path, body, headers)
+        assert status == expected_status, (path, said)
+        words = json.dumps(said)
+        assert "'creative.brightness', 'creative.clicks_1h' of the view 'creative'" in words, (path, said)
+        assert "without 'ad_id'" in words, (path, said)
+        assert "send the key ('ad_id'), by which features are found, or the features themselves" in words
+
+
 def test_the_log_has_what_was_found_and_by_which_key(running: Running) -> None:
     answer(running, ROW | {"ad_id": 17}, **{"x-request-id": "by-key"})
     answer(running, ROW | given(0.9), **{"x-request-id": "by-itself"})
@@ -165,3 +185,9 @@ def test_a_key_that_is_a_persons_is_found_by_and_not_kept() -> None:
     mask = PersonalMask([field], "user", None, b"secret", keys)
     kept = mask([{"age": 3, "user": "ann", "shop": 7, "other": 1}, {"age": 4}])
     assert kept == [{"age": 3, "user": digest_of(b"secret", "user", "ann"), "shop": 7}, {"age": 4}]
+
+
+def test_a_persons_number_is_hashed_as_its_text() -> None:
+    keys = (InputField("user", Kind.ID, personal=Personal.HASH, numerals=True),)
+    one, other = PersonalMask([], None, None, b"secret", keys)([{"user": 17}, {"user": "17"}])
+    assert one == other == {"user": digest_of(b"secret", "user", "17")}

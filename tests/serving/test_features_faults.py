@@ -110,6 +110,15 @@ def test_what_training_never_saw_missing_is_no_default(shop: Shop) -> None:
         assert (status, body["where"]) == (422, {"row": 0, "field": "creative.brightness"})
         assert "'creative'" in body["message"]
         assert "declare a default" in body["cure"]
+        for row, field, names in (
+            (ROW, "ad_id", ("'creative.brightness', 'creative.clicks_1h'", "'ad_id'", "the features themselves")),
+            (ROW | {"creative.clicks_1h": 3}, "ad_id", ("'creative.brightness'", "'ad_id'", "the features them")),
+            (ROW | {"ad_id": None}, "creative.brightness", ("'creative'", "send its value")),
+            (KNOWN | given(None), "creative.brightness", ("never saw it missing", "send its value")),
+        ):
+            status, _, body = running.request("POST", "/predict/adult", [ROW | given(0.5), row])
+            assert (status, body["where"]) == (422, {"row": 1, "field": field}), body
+            assert all(name in body["message"] + body["cure"] for name in names), body
         with contextlib.closing(opened(shop)) as store:
             store.drop(CREATIVE.id)
         running.wait_until(lambda: running.request("POST", "/predict/adult", UNKNOWN)[0] == 503)
@@ -148,6 +157,25 @@ def test_another_release_takes_another_definition_of_the_view(shop: Shop) -> Non
         (2, "champion", 17, 0.75),
         (2, "champion", 99, 0.1),
     }
+
+
+def test_a_number_finds_what_its_text_names(shop: Shop) -> None:
+    view = replace(CREATIVE, keys=(InputField("ad_id", Kind.ID, numerals=True),))
+    seal(shop, 1, view=view)
+    shop.promote(1)
+    with contextlib.closing(opened(shop)) as store:
+        put(store, {"17": 0.25}, view=view)
+    running = start(shop, feature_timeout=10.0, log={"commit_every": 0.2})
+    try:
+        for key in (17, 17.0, "17"):
+            assert answer(running, ROW | {"ad_id": key}) == by_law(1, brightness=0.25)
+        assert answer(running, UNKNOWN) == by_law(1, brightness=0.5, clicks=0)
+        status, _, body = running.request("POST", "/predict/adult", ROW | {"ad_id": "017"})
+        assert (status, body["where"], body["cure"]) == (422, {"row": 0, "field": "ad_id"}, "send 17")
+        running.wait_until(lambda: len(logged(shop)) == 2)
+    finally:
+        running.stop()
+    assert logged(shop) == {(1, "champion", "17", 0.25), (1, "champion", "99", 0.5)}
 
 
 def logged(shop: Shop) -> set[tuple[Any, ...]]:

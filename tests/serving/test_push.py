@@ -3,20 +3,24 @@
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from mainspring.domain.access import Role
+from mainspring.domain.release import RowPromise
 from mainspring.domain.schema import Column, Kind, Schema
 from mainspring.features.push import MESSAGE, derived_ids, pushed_table, typed_rows
+from mainspring.serving.keys import make_key
 from mainspring.serving.prediction_frames import DamagedFrame
 from mainspring.serving.push_record import PUSH, PushRecord, decode_push, encode_push
 from mainspring.serving.push_rows import pushed_rows, read_push
 from mainspring.stores.tables_delta import DeltaTables
 
 from .conftest import Running, Shop, start
-from .views import seal
+from .views import CREATIVE, seal
 
 AT = "2026-03-01T09:00:00Z"
 MOMENT = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -102,6 +106,64 @@ def test_rows_that_make_no_sense_are_refused_whole(
     assert (status, answer.get("where", {})) == (422, where)
     assert words in answer["message"] + answer["cure"]
     assert len(stored(running)) == before
+
+
+def test_a_row_that_breaks_what_its_view_promises_is_refused(shop: Shop) -> None:
+    promises = (
+        RowPromise("width", nullable=False, minimum=1, maximum=900),
+        RowPromise("created_at", minimum="2026-01-01"),
+        RowPromise("title", categories=("buy", "sell")),
+    )
+    rows = (replace(CREATIVE.rows[0], kind=Kind.ID, numerals=True), *CREATIVE.rows[1:])
+    seal(shop, 1, view=replace(CREATIVE, rows=rows, promises=promises))
+    shop.promote(1)
+    running = start(shop, log={"commit_every": 0.2})
+    try:
+        for change, field, words in [
+            ({"width": 0}, "width", "below the minimum 1"),
+            ({"width": 901}, "width", "above the maximum 900"),
+            ({"width": None}, "width", "where no value may be"),
+            ({"created_at": "2025-12-31T23:59:59Z"}, "created_at", "below the minimum 2026-01-01"),
+            ({"title": "lease"}, "title", "not among the 2 known values"),
+            ({"ad_id": "01"}, "ad_id", "send 1"),
+        ]:
+            status, answer = push(running, [AD, AD | change])
+            assert (status, answer["where"]) == (422, {"row": 1, "field": field}), answer
+            assert words in answer["message"] + answer["cure"]
+        assert push(running, [AD, AD | {"ad_id": "2", "title": None}])[0] == 202
+        running.wait_until(lambda: len(stored(running)) == 2)
+        assert sorted(row[0] for row in stored(running).values()) == ["1", "2"], "a number is its text"
+    finally:
+        running.stop()
+
+
+def test_pushing_takes_the_role_of_those_who_tell_what_came_true(shop: Shop) -> None:
+    """Rows that are pushed change answers to come; whoever may only ask may not."""
+    seal(shop, 1)
+    shop.promote(1)
+    secrets = {}
+    for role in Role:
+        key, secrets[role] = make_key(str(role), [role], now=datetime.now(UTC))
+        shop.records.add_key(key, actor="test")
+    running = start(shop, log={"commit_every": 0.2})
+
+    def asked(role: Role | None) -> tuple[int, Any]:
+        headers = {} if role is None else {"Authorization": f"Bearer {secrets[role]}"}
+        status, _, answer = running.request("POST", "/features/creative", AD, headers)
+        return status, answer
+
+    try:
+        running.wait_until(lambda: asked(None)[0] == 401)
+        for role in (Role.PREDICT, Role.READ, Role.OPERATE):
+            status, answer = asked(role)
+            assert (status, answer["error"]) == (403, "NotAllowed"), role
+            assert "feedback" in answer["message"] + answer["cure"]
+        assert stored(running) == {}
+        for role in (Role.FEEDBACK, Role.ADMIN):
+            assert asked(role)[0] == 202, role
+        running.wait_until(lambda: len(stored(running)) == 1)
+    finally:
+        running.stop()
 
 
 def test_only_views_that_are_served_take_rows(running: Running) -> None:

@@ -1,6 +1,7 @@
 """A view of the tests, its release and its vectors."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from mainspring.domain.aggregation import AggregateFunction
@@ -10,9 +11,9 @@ from mainspring.domain.schema import Kind
 from mainspring.features.freshness import Mark, encode_mark
 from mainspring.features.keys import EntityKeys
 from mainspring.features.online.opening import open_online
+from mainspring.features.sealed_layout import layout_of
 from mainspring.features.stairs import bucket_of
 from mainspring.features.vectors import VectorCodec
-from mainspring.serving.feature_rows import layout_of
 
 from .conftest import INPUTS, Shop
 
@@ -35,7 +36,6 @@ CREATIVE = ViewInput(
 )
 FEATURES = (InputField("creative.brightness", Kind.NUMBER), InputField("creative.clicks_1h", Kind.NUMBER))
 FIELDS = (*INPUTS, *FEATURES)
-KEYS = EntityKeys(CREATIVE.keys)
 _MINUTE = 60_000_000  # microseconds
 
 
@@ -44,11 +44,13 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-def put(store: OnlineStore, values: dict[int, float | None], *, view: ViewInput = CREATIVE, age: int = 0) -> None:
+def put(
+    store: OnlineStore, values: Mapping[Any, float | None], *, view: ViewInput = CREATIVE, age: int = 0
+) -> None:
     """Write the brightness of ads, each with two clicks a minute ago, and mark the view."""
     codec, at = VectorCodec(layout_of(view)), now() - age
     clicks = (bucket_of(at - _MINUTE, _MINUTE), [0], [2])
-    codes = KEYS.of_columns([list(values)])
+    codes = EntityKeys(view.keys).of_columns([list(values)])
     of_view = {"width": 300, "clicks_1h": clicks}
     vectors = [
         codec.encode([{**of_view, "brightness": value}[name] for name in codec.names], at)

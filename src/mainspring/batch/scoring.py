@@ -43,6 +43,7 @@ class ScoreJob:
         keep: columns of the input to keep in the output.
         key: the column that names a row; without one the output numbers the rows, from 0.
         threads: batches in work at a time.
+        completed: makes rows whole, where they lack what the release takes.
     """
 
     batches: Callable[[], Iterator[pl.DataFrame]]
@@ -51,6 +52,7 @@ class ScoreJob:
     keep: Sequence[str]
     key: str | None
     threads: int
+    completed: Callable[[pl.DataFrame], pl.DataFrame]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,7 @@ def _score_part(
     runtime: Runtime,
     watcher: Watcher | None,
 ) -> None:
+    batch = job.completed(batch)
     outputs = runtime.predict_frame(batch)
     named = batch.get_column(job.key) if job.key is not None else _numbers(start, batch.height)
     kept = [name for name in job.keep if name != job.key]

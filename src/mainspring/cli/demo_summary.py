@@ -8,6 +8,7 @@ from mainspring.cli.output import Output
 from mainspring.cli.plain import counted
 from mainspring.cli.views import interval, release_of
 from mainspring.demo.click_through import ClickThrough
+from mainspring.demo.features_seen import FeaturesSeen
 from mainspring.demo.story import Story
 from mainspring.domain.history import Entry, EntryKind
 from mainspring.domain.release import Manifest, ReleaseRef
@@ -72,10 +73,21 @@ def _document(story: Story) -> dict[str, Any]:
         "stages": lived.stages,
         "proof": lived.proof,
         "rollback": lived.rollback,
+        "features": [
+            {
+                "view": one.view,
+                "rows": one.asked,
+                "found": one.found_share,
+                "checked": one.checked,
+                "agreeing": one.agreeing_share,
+            }
+            for one in lived.features
+        ],
         "reproduced": reproduction is not None and reproduction.holds,
         "requests": story.counts.requests,
         "predictions": story.counts.predictions,
         "labels": story.counts.labels,
+        "visits": story.counts.visits,
         "failed_requests": story.counts.failed,
         "history": {"entries": len(story.history), "holds": story.history_holds},
         "missing": lived.missing or None,
@@ -91,7 +103,7 @@ def _rows(story: Story) -> Iterator[tuple[str, str]]:
     yield (
         "up",
         f"{counts.requests:,} requests over HTTP, {counts.predictions:,} predictions, {counts.labels:,} labels "
-        f"fed back, {counts.failed:,} requests failed",
+        f"fed back, {counts.visits:,} visits pushed, {counts.failed:,} requests failed",
     )
     yield "change", f"the alert fired {_after(seconds, 'alert')} the taste had changed"
     yield "retrain", f"the controller trained for {lived.trigger}" if lived.trigger else _NEVER
@@ -111,6 +123,8 @@ def _rows(story: Story) -> Iterator[tuple[str, str]]:
                 else "fitted again it differs: " + "; ".join(lived.reproduction.differences)
             ),
         )
+    for one in lived.features:
+        yield "", _features(one)
     yield (
         "fault",
         f"{lived.faulty_release}, trained on an export with the clicks the wrong way round, past all gates"
@@ -126,6 +140,17 @@ def _rows(story: Story) -> Iterator[tuple[str, str]]:
         ),
     )
     yield "end", "everything is down"
+
+
+def _features(seen: FeaturesSeen) -> str:
+    return (
+        f"features of the view {seen.view}: {_share(seen.found_share)} of {seen.asked:,} rows found by key; "
+        f"{_share(seen.agreeing_share)} of {seen.checked:,} agree with history"
+    )
+
+
+def _share(share: float | None) -> str:
+    return "none" if share is None else f"{share:.1%}"
 
 
 def _run_rows(manifest: Manifest, best_auc: float) -> Iterator[tuple[str, str]]:
@@ -190,6 +215,7 @@ def _next_steps(output: Output, story: Story) -> None:
         f"mainspring history {champion.model}": "who did what, when, why, on which evidence",
         f"mainspring monitor report {champion.model}": "the inputs, the answers and their quality by the hour",
         f"less {card}": "the new champion's model card",
+        "mainspring features list": "what is known of ads and visitors by their keys",
         "mainspring up": "go on; see also up.log, what the loop said meanwhile",
     }.items():
         output.line(f"  {command:<57} {why}")

@@ -120,6 +120,8 @@ def show(
     }
     if found is not None and found.trouble:
         facts["trouble"] = found.trouble
+    for remark in found.remarks if found is not None else ():
+        facts[f"remark {len(facts)}"] = remark
     for name, value in facts.items():
         session.output.line(f"{name:<10} {value}")
     session.output.table(
@@ -180,6 +182,8 @@ def materialize(
         ],
         right=["rows read", "written", "removed", "entities"],
     )
+    for remark in dict.fromkeys(remark for one in done for remark in one.remarks):
+        session.output.line(f"warning: {remark}")
 
 
 class _Told:

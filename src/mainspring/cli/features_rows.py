@@ -131,9 +131,13 @@ def push(
         frame = _pushed(session, features, view, files, id_)
         ids = None if id_ is None else frame.get_column(id_).to_list()
         done = features.push(view, frame if id_ is None else frame.drop(id_), ids)
-    session.output.document({"view": view, "rows": frame.height, "new": done.new, "repeated": done.repeated})
+    session.output.document(
+        {"view": view, "rows": frame.height, "new": done.new, "repeated": done.repeated, "remarks": done.remarks}
+    )
     repeated = f", {done.repeated:,} that were there already" if done.repeated else ""
     session.output.line(f"{view}: {done.new:,} new rows{repeated}")
+    for remark in done.remarks:
+        session.output.line(f"warning: {remark}")
 
 
 def _events(

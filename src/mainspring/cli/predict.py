@@ -4,12 +4,16 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mainspring.cli.session import Session
 from mainspring.errors import InvalidInput, SourceFormatError, SourceNotFound, UsageError
+
+if TYPE_CHECKING:
+    from mainspring.domain.release import Manifest
+    from mainspring.workspace import Workspace
 
 
 def predict(
@@ -25,7 +29,8 @@ def predict(
 ) -> None:
     """Predict for a few rows.
 
-    Example: mainspring predict adult --row '{"age": 39, "sex": "Male"}'. For whole tables there is score.
+    Example: mainspring predict adult --row '{"age": 39, "sex": "Male"}'. For whole tables there is score. As in
+    requests, a row may have the key of a view in place of its features: they are those that the online store has.
     """
     rows = _rows(row, input_)
 
@@ -33,10 +38,31 @@ def predict(
 
     with session.workspace() as workspace, opened(workspace, model) as release:
         manifest = release.manifest
-        outputs = release.runtime.predict_rows(rows)
+        outputs = release.runtime.predict_rows(_whole(workspace, manifest, rows))
     predictions = [_prediction(manifest.output, [float(v) for v in values]) for values in outputs]
     session.output.document({"model": manifest.model, "release": str(manifest.ref), "predictions": predictions})
     _tell(session, str(manifest.ref), predictions)
+
+
+def _whole(workspace: "Workspace", manifest: "Manifest", rows: list[Any]) -> list[Any]:
+    """The rows with the features of views that they lack, as of now."""
+    if not manifest.views:
+        return rows
+    from mainspring.batch.view_features import check_filled
+    from mainspring.features.freshness import microseconds
+    from mainspring.serving.feature_rows import ReleaseViews
+
+    views = ReleaseViews(manifest)
+    wanted = views.wanted(rows)
+    if not wanted:
+        return rows
+    asked = [one.asked for one in wanted]
+    for view in manifest.views:
+        if view.id in dict(asked):
+            check_filled(workspace.online, view, manifest)
+    found = workspace.online.read(asked)
+    vectors = [[(vector, True) for vector in one] for one in found]
+    return views.filled(rows, wanted, vectors, microseconds(workspace.clock.now()))[0]
 
 
 def _prediction(spec: Any, values: Sequence[float]) -> dict[str, Any]:

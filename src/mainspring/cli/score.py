@@ -37,6 +37,10 @@ def score(
     each row comes out exactly once. Columns that the release does not know are ignored. The output has the key
     (or the row's number), the prediction, and of a classifier one probability column a class.
 
+    Features of views may be left out where the rows have their keys. They are joined as of each row's time where
+    the rows have the time column of the model's source, as for training; else they are those of now, from the
+    online store, as for a request.
+
     What the rows and the answers were like is kept (of more than 65,536 rows, of a uniform sample), and the
     monitors of model.py look at it: with --monitor at once, else at the next `mainspring monitor run`.
     """
@@ -51,13 +55,13 @@ def score(
         with opened(workspace, model) as release, RowProgress(session.output) as bar:
             scored = score_release(
                 workspace,
+                session.project(),
                 release,
                 input_,
                 output,
                 root=Path(),
                 keep_columns=keep_columns,
                 threads=threads or len(os.sched_getaffinity(0)),
-                environ=session.environ,
                 on_rows=bar.advance,
             )
         seconds = SYSTEM_CLOCK.monotonic() - began

@@ -141,24 +141,36 @@ def _show_release(output: Output, workspace: "Workspace", what: str) -> None:
 
 
 def _show_views(output: Output, workspace: "Workspace", manifest: "Manifest") -> None:
-    """Which views the release takes features of, and whether the online store has them."""
+    """Which views the release takes features of, where their rows were from, and whether the online store has
+    them."""
     from mainspring.cli.features_words import far
 
     if not manifest.views:
         return
     known, now = {one.id: one for one in workspace.records.feature_views()}, workspace.clock.now()
     output.table(
-        ["view", "by key", "features", "in the online store"],
+        ["view", "by key", "features", "rows from", "in the online store"],
         [
             [
                 view.id,
                 ", ".join(key.name for key in view.keys),
                 ", ".join(view.features),
+                _rows_of(workspace, manifest, view.view),
                 far(known.get(view.id), now),
             ]
             for view in manifest.views
         ],
     )
+
+
+def _rows_of(workspace: "Workspace", manifest: "Manifest", view: str) -> str:
+    """Where the rows of a view were from, in the words of the model card."""
+    from mainspring.release.card_views import rows_from
+
+    training = manifest.training
+    taken = {} if training is None else training.views.get(view, {})
+    snapshot = workspace.records.snapshot(taken.get("snapshot") or "")
+    return "–" if snapshot is None else rows_from(snapshot.source, int(taken.get("pushed") or 0))
 
 
 def _training_facts(manifest: "Manifest") -> dict[str, str]:

@@ -71,13 +71,15 @@ def read_parts(
         for batch in part.batches(batch_rows, None if exact else schema.names):
             if part.columns() is None:
                 seen.update(batch.frame.columns)
-                _check_extra(part, [name for name in batch.frame.columns if exact and name not in schema], row)
+                _check_extra(
+                    part, [name for name in batch.frame.columns if exact and name not in schema], row, schema
+                )
             frame = _typed(batch, schema, part, row, faults)
             row += batch.rows
             if not faults:
                 yield index, frame
         if part.columns() is None and (absent := [name for name in schema.names if name not in seen]):
-            raise _no_column(part, absent[0], tuple(seen), sealed=sealed)
+            raise _no_column(part, absent[0], tuple(seen), schema, sealed=sealed)
     faults.raise_any(schema, sealed=sealed)
 
 
@@ -102,26 +104,26 @@ def _check_columns(part: Part, schema: Schema, *, exact: bool, sealed: bool) -> 
         return
     for name in schema.names:
         if name not in names:
-            raise _no_column(part, name, names, sealed=sealed)
+            raise _no_column(part, name, names, schema, sealed=sealed)
     if exact:
-        _check_extra(part, [name for name in names if name not in schema], None)
+        _check_extra(part, [name for name in names if name not in schema], None, schema)
 
 
-def _check_extra(part: Part, extra: Sequence[str], row: int | None) -> None:
+def _check_extra(part: Part, extra: Sequence[str], row: int | None, schema: Schema) -> None:
     if not extra:
         return
     raise SourceFormatError(
-        f"{part.name} has the column {extra[0]!r}, which schema.toml does not name",
-        cure="describe it in schema.toml, or take it out of the file",
+        f"{part.name} has the column {extra[0]!r}, which {schema.file} does not name",
+        cure=f"describe it in {schema.file}, or take it out of the file",
         where={"file": part.name, "column": extra[0]} | ({"row": row} if row else {}),
     )
 
 
-def _no_column(part: Part, name: str, names: Sequence[str], *, sealed: bool) -> SourceFormatError:
+def _no_column(part: Part, name: str, names: Sequence[str], schema: Schema, *, sealed: bool) -> SourceFormatError:
     close = difflib.get_close_matches(name, names, n=1)
     cure = f"rename {close[0]!r}" if close else "add it to the file"
     return SourceFormatError(
         f"{part.name} has no column {name!r}",
-        cure=f"{cure}: the release takes it" if sealed else f"{cure}, or correct schema.toml",
+        cure=f"{cure}: the release takes it" if sealed else f"{cure}, or correct {schema.file}",
         where={"file": part.name, "column": name},
     )

@@ -59,7 +59,7 @@ class Faults:
         raise ValueParseError(
             f"{file}: column {name!r} has {_values(found.count)} {_wrong(schema[name], found.count)}: "
             f"{_listed(found)}{others}",
-            cure=_sealed_cure(schema[name]) if sealed else _cure(schema[name]),
+            cure=_sealed_cure(schema[name]) if sealed else _cure(schema[name], schema.file),
             where={
                 "file": file,
                 "row": row,
@@ -97,12 +97,12 @@ def _short(value: str) -> str:
     return value if len(value) <= _SHOWN else value[:_SHOWN] + "…"
 
 
-def _cure(column: Column) -> str:
+def _cure(column: Column, file: str) -> str:
     if column.kind is Kind.TIME:
-        return "mend these rows, or set missing or time_format of the column in schema.toml"
+        return f"mend these rows, or set missing or time_format of the column in {file}"
     if column.kind is Kind.BOOLEAN:
-        return "mend these rows, or add the spelling to true, false or missing of the column in schema.toml"
-    return "mend these rows, or list their text under missing, or set another kind, in schema.toml"
+        return f"mend these rows, or add the spelling to true, false or missing of the column in {file}"
+    return f"mend these rows, or list their text under missing, or set another kind, in {file}"
 
 
 def _sealed_cure(column: Column) -> str:

@@ -7,15 +7,15 @@ with `^` and ends with `$` as a pattern.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 
 from mainspring.data.columns import values_of
+from mainspring.data.promises import promises
 from mainspring.domain.durations import parse_duration
 from mainspring.domain.schema import Column, Kind, Schema
-from mainspring.errors import DataError
 
 DTYPES: dict[Kind, pl.DataType | type[pl.DataType]] = {
     Kind.NUMBER: pl.Float64,
@@ -28,12 +28,7 @@ DTYPES: dict[Kind, pl.DataType | type[pl.DataType]] = {
     Kind.TIME: pl.Datetime("us", "UTC"),
 }
 
-_BUILT_IN = {  # pandera's names → ours
-    "not_nullable": "missing-not-allowed",
-    "greater_than_or_equal_to": "below-minimum",
-    "less_than_or_equal_to": "above-maximum",
-    "isin": "unknown-category",
-}
+_BUILT_IN = {"not_nullable": "missing-not-allowed"}  # pandera's names → ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +62,10 @@ def broken_promises(frame: pl.DataFrame, schema: Schema, now: datetime) -> list[
     columns = {f"c{place}": column for place, column in enumerate(schema) if column.name in frame.columns}
     plain = pl.DataFrame({name: _plain(values_of(frame, column.name)) for name, column in columns.items()})
     checked = pa.DataFrameSchema(
-        {name: _pandera_column(name, column, plain.schema[name], now) for name, column in columns.items()}
+        {
+            name: _pandera_column(name, column, plain.schema[name], now, schema.file)
+            for name, column in columns.items()
+        }
     )
     # Neither pandera's environment variables nor its settings may turn a check off.
     with config_context(validation_enabled=True, validation_depth=ValidationDepth.SCHEMA_AND_DATA):
@@ -78,51 +76,19 @@ def broken_promises(frame: pl.DataFrame, schema: Schema, now: datetime) -> list[
     return []
 
 
-def bound_of(column: Column, which: str) -> float | datetime | None:
-    """The column's `minimum` or `maximum` in the type of its values.
-
-    Raises:
-        DataError: the bound is no value of the column's kind.
-    """
-    bound = getattr(column, which)
-    if bound is None or column.kind not in (Kind.NUMBER, Kind.INTEGER, Kind.TIME):
-        return None
-    try:
-        if column.kind is not Kind.TIME:
-            return float(bound)
-        instant = datetime.fromisoformat(str(bound))
-        return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
-    except ValueError as error:
-        wanted = "an ISO 8601 time" if column.kind is Kind.TIME else "a number"
-        raise DataError(
-            f"the column {column.name!r} has the {which} {bound!r}, which is not {wanted}",
-            cure=f"write {wanted} as `{which}` of {column.name!r} in schema.toml",
-            where={"file": "schema.toml", "column": column.name},
-        ) from error
-
-
 def _plain(series: pl.Series) -> pl.Series:
     if isinstance(series.dtype, pl.Categorical | pl.Enum):
         return series.cast(pl.String)
     return series.fill_nan(None) if series.dtype.is_float() else series
 
 
-def _pandera_column(name: str, column: Column, dtype: pl.DataType, now: datetime) -> Any:
+def _pandera_column(name: str, column: Column, dtype: pl.DataType, now: datetime, file: str) -> Any:
     import pandera.polars as pa
 
     wanted = DTYPES[column.kind]
     if dtype != wanted:  # a check of values would fail for this reason alone, and hide it
         return pa.Column(wanted, nullable=True)
-    checks = []
-    minimum, maximum = bound_of(column, "minimum"), bound_of(column, "maximum")
-    if minimum is not None:
-        checks.append(pa.Check.greater_than_or_equal_to(minimum))
-    if maximum is not None:
-        checks.append(pa.Check.less_than_or_equal_to(maximum))
-    if column.categories is not None and column.kind is Kind.CATEGORY:
-        checks.append(pa.Check.isin(list(column.categories)))
-    if column.kind is Kind.NUMBER:
-        checks.append(_of_rows("not-finite", pl.col(name).is_finite()))
+    checks = [_of_rows(code, holds) for code, holds in promises(column, pl.col(name), file)]
     if column.unique:
         checks.append(_of_rows("not-unique", pl.col(name).is_null() | ~pl.col(name).is_duplicated()))
     # What holds of the column as a whole is also said row by row (the missing ones, the newest ones), since

@@ -29,6 +29,7 @@ _HEAD = """\
 #   drop_dot      whether a dot at the end of a label is dropped
 # What is checked in every snapshot:
 #   nullable, max_missing_share, minimum, maximum, categories, unique
+#   numerals      whether each text is a whole number in plain digits, which a request may send as a number
 #   freshness     the greatest age of the newest time, e.g. "7d"
 #   severity      "error" stops a run, "warning" is recorded, "off" is not looked at
 # What the prediction log keeps of it:
@@ -38,7 +39,7 @@ _HEAD = """\
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _LISTS = ("missing", "true", "false", "categories")
 _WORDS: dict[str, type[StrEnum]] = {"kind": Kind, "severity": Severity, "personal": Personal}
-_FLAGS = ("strip", "drop_dot", "nullable", "unique")
+_FLAGS = ("strip", "drop_dot", "nullable", "unique", "numerals")
 _DEFAULTS = {each.name: each.default for each in fields(Column) if each.name != "name"}
 _ESCAPES = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
@@ -116,7 +117,7 @@ def parse_schema(text: str, name: str = "schema.toml") -> Schema:
             cure="describe each column in a table of its own, [columns.NAME]",
             where={"file": name},
         )
-    return Schema(tuple(_column(name, column, table) for column, table in columns.items()))
+    return Schema(tuple(_column(name, column, table) for column, table in columns.items()), name)
 
 
 def _column(file: str, name: str, table: Any) -> Column:

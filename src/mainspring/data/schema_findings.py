@@ -9,24 +9,30 @@ from typing import Any
 import polars as pl
 
 from mainspring.data.columns import values_of
+from mainspring.data.promises import NUMERAL
 from mainspring.data.schema_checks import DTYPES, Broken
 from mainspring.data.showing import SHOWN, missing_count, plain_value
 from mainspring.domain.finding import Finding
 from mainspring.domain.schema import Severity
 
+_ALWAYS = ("wrong-type", "check-failed", NUMERAL)  # errors, whatever the column says
 
-def finding_of(broken: Broken, frame: pl.DataFrame, numbers: pl.Series, now: datetime) -> Finding:
+
+def finding_of(
+    broken: Broken, frame: pl.DataFrame, numbers: pl.Series, now: datetime, file: str = "schema.toml"
+) -> Finding:
     """The broken promise in words.
 
     Args:
         frame: the rows [n] that were checked.
         numbers: their numbers [n], for the examples.
+        file: of the schema.
     """
     column, values = broken.column, values_of(frame, broken.column.name)
-    message, cure = _words(broken, values, now)
+    message, cure = _words(broken, values, now, file)
     return Finding(
         code=broken.code,
-        severity=Severity.ERROR if broken.code in ("wrong-type", "check-failed") else column.severity,
+        severity=Severity.ERROR if broken.code in _ALWAYS else column.severity,
         column=column.name,
         message=message,
         cure=cure,
@@ -35,9 +41,9 @@ def finding_of(broken: Broken, frame: pl.DataFrame, numbers: pl.Series, now: dat
     )
 
 
-def _words(broken: Broken, values: pl.Series, now: datetime) -> tuple[str, str]:
+def _words(broken: Broken, values: pl.Series, now: datetime, file: str) -> tuple[str, str]:
     column, rows = broken.column, values.len()
-    entry = f"of {column.name!r} in schema.toml"
+    entry = f"of {column.name!r} in {file}"
     bad = values.filter(broken.rows) if broken.rows is not None else values
     some = f"{bad.len():,} of {rows:,} rows"
     missing = missing_count(values)
@@ -68,7 +74,13 @@ def _words(broken: Broken, values: pl.Series, now: datetime) -> tuple[str, str]:
                 f"drop the copies, or set `unique = false` {entry}",
             )
         case "not-finite":
-            return f"infinite in {some}", "mend these rows, or make their text mean missing in schema.toml"
+            return f"infinite in {some}", f"mend these rows, or make their text mean missing in {file}"
+        case "not-a-numeral":
+            return (
+                f"{some} are no whole numbers in plain digits, e.g. {plain_value(bad[0])!r}",
+                f"write them as 17, not 017 or 17.0, or set `numerals = false` {entry}: then a number in a "
+                "request names nothing, and texts are taken as they are",
+            )
         case "stale":
             return (
                 f"the newest value is {plain_value(values.max())}, at {now.isoformat(timespec='seconds')} "

@@ -43,10 +43,10 @@ def validate(
     if rows == 0:
         findings.insert(0, _no_rows())
     else:
-        watched = Schema(tuple(c for c in schema if c.severity is not Severity.OFF))
+        watched = Schema(tuple(c for c in schema if c.severity is not Severity.OFF), schema.file)
         numbers = row_numbers(frame)
         broken = broken_promises(shown, watched, now)
-        findings += [finding_of(promise, shown, numbers, now) for promise in broken]
+        findings += [finding_of(promise, shown, numbers, now, schema.file) for promise in broken]
         findings += find_oddities(shown, watched, numbers)
     if previous is not None and previous.height and rows:
         findings += find_anomalies(shown, previous.drop(HIDDEN, strict=False), schema)
@@ -71,7 +71,7 @@ def _column_findings(frame: pl.DataFrame, schema: Schema) -> Iterable[Finding]:
                 severity=Severity.ERROR,
                 column=column.name,
                 message=f"the schema has the column {column.name!r} and the rows do not",
-                cure="give the column, or take it out of schema.toml",
+                cure=f"give the column, or take it out of {schema.file}",
             )
     for name in frame.columns:
         if name not in schema:
@@ -80,5 +80,5 @@ def _column_findings(frame: pl.DataFrame, schema: Schema) -> Iterable[Finding]:
                 severity=Severity.WARNING,
                 column=name,
                 message=f"the rows have the column {name!r} and the schema does not",
-                cure="add the column to schema.toml, or leave it out of the source",
+                cure=f"add the column to {schema.file}, or leave it out of the source",
             )

@@ -1,4 +1,8 @@
-"""An auction: a visitor comes, some ads bid, and what the model says of them decides which one is shown."""
+"""An auction: a visitor comes, some ads bid, and what the model says of them decides which one is shown.
+
+A request names the ad and the visitor. How the ad's banner looks and what the visitor has read are features of
+views, which the gateway finds by these keys.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mainspring.demo.agency import AGE_GROUPS, CATEGORIES, DEVICES, POSITIONS, SITES, Agency, Floats, Integers
+from mainspring.demo.names import ad_name, visitor_name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -15,7 +20,7 @@ class Auction:
 
     Attributes:
         ads: which [n].
-        rows: what is known of each before it is shown, as the model's features [n].
+        rows: what is asked about each before it is shown [n].
         law: the chance of a click on each [n], known to the simulator alone.
     """
 
@@ -24,9 +29,8 @@ class Auction:
     law: Floats
 
 
-def draw_auction(agency: Agency, rng: np.random.Generator, bidders: int) -> Auction:
-    """The next visitor, who comes at their usual hour, and as many ads that bid."""
-    visitor = int(rng.integers(len(agency.visitors)))
+def draw_auction(agency: Agency, visitor: int, rng: np.random.Generator, bidders: int) -> Auction:
+    """A visitor, who comes at their usual hour, and as many ads that bid."""
     count = min(bidders, len(agency.ads))
     ads = rng.permutation(len(agency.ads))[:count]
     place = {
@@ -65,12 +69,10 @@ def _row(
         "weekday": weekday,
         "site": SITES[site],
         "position": position + 1,
+        "visitor_id": visitor_name(visitor),
         "device": DEVICES[people.device[visitor]],
         "age_group": AGE_GROUPS[people.age_group[visitor]],
-        "interest": CATEGORIES[people.interest[visitor]],
-        "usual_hour": int(people.habit[visitor]),
+        "ad_id": ad_name(ad),
         "category": CATEGORIES[ads.category[ad]],
         "price_cents": max(1, int(ads.bid_cents[ad]) * 3 // 4),
-        "brightness": float(ads.brightness[ad]),
-        "colourfulness": float(ads.colourfulness[ad]),
     }

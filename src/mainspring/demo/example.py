@@ -8,10 +8,13 @@ from mainspring.errors import UsageError
 NAME = "adstocrat"
 FAULTY = "faulty"
 """The folder, in the project, of the one that learns from a faulty export."""
+VIEWS = "views.py"
+"""The feature views, of which that one gets a copy."""
 
 _FILES = (
     "mainspring.toml",
     "model.py",
+    VIEWS,
     "schema.toml",
     "README.md",
     f"{FAULTY}/mainspring.toml",

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mainspring.clock import SYSTEM_CLOCK
-from mainspring.demo.example import FAULTY
+from mainspring.demo.example import FAULTY, VIEWS
 from mainspring.domain.release import ReleaseRef
 from mainspring.errors import MainspringError, Refused
 
@@ -22,13 +22,15 @@ _WAIT = 30.0  # seconds for the gateway to take it over
 
 
 def export_with_a_fault(folder: Path) -> Path:
-    """Write the impressions once more, with the clicks the wrong way round; the project that learns from them."""
+    """Write the data once more, with the clicks the wrong way round; the project that learns from them."""
     import polars as pl
 
     project = folder / FAULTY
-    shutil.copyfile(folder / "schema.toml", project / "schema.toml")
+    for name in ("schema.toml", VIEWS):
+        shutil.copyfile(folder / name, project / name)
+    shutil.copytree(folder / "data", project / "data", dirs_exist_ok=True)
     rows = pl.read_csv(folder / "data" / "impressions.csv")
-    rows.with_columns((1 - pl.col("clicked")).alias("clicked")).write_csv(project / "impressions.csv")
+    rows.with_columns((1 - pl.col("clicked")).alias("clicked")).write_csv(project / "data" / "impressions.csv")
     return project
 
 

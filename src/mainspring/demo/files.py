@@ -1,18 +1,22 @@
-"""The agency's data as files: one PNG a banner, `ads.csv`, and `impressions.csv`, written in parts."""
+"""The agency's data as files: a PNG for each banner, `ads.csv`, `visits.csv`, and `impressions.csv` in parts."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mainspring.demo.agency import AGE_GROUPS, CATEGORIES, DEVICES, SITES, Agency, Impressions
+from mainspring.demo.agency import AGE_GROUPS, CATEGORIES, DEVICES, SITES, Agency, Impressions, Integers
 from mainspring.demo.banners import draw_banner, looks_of
+from mainspring.demo.names import ad_name, visitor_name
+from mainspring.demo.visits import Visits
 
 if TYPE_CHECKING:
     import polars as pl
 
 _PART = 200_000
+_DRAWN_AT = "2025-01-01T00:00:00Z"  # long before any of them was shown
 
 
 def found_agency(folder: Path, *, ads: int, visitors: int, seed: int) -> Agency:
@@ -33,14 +37,27 @@ def found_agency(folder: Path, *, ads: int, visitors: int, seed: int) -> Agency:
     pl.DataFrame(
         {
             "ad_id": names,
+            "drawn_at": _DRAWN_AT,
+            "banner": [f"banners/{name}.png" for name in names],
             "category": _named(CATEGORIES, agency.ads.category),
             "bid_cents": agency.ads.bid_cents,
-            "banner": [f"banners/{name}.png" for name in names],
-            "brightness": agency.ads.brightness,
-            "colourfulness": agency.ads.colourfulness,
         }
     ).write_csv(folder / "ads.csv")
     return agency
+
+
+def write_visits(path: Path, visits: Visits) -> None:
+    """Write what the visitors read as CSV."""
+    import polars as pl
+
+    pl.DataFrame(
+        {
+            "visitor_id": _numbered(visitor_name, visits.visitor),
+            "left_at": _times(visits.left_at),
+            "topic": _named(CATEGORIES, visits.topic),
+            "hour": visits.hour,
+        }
+    ).write_csv(path)
 
 
 def write_impressions(
@@ -70,31 +87,36 @@ def frame_of(agency: Agency, shown: Impressions, *, first: int = 0) -> "pl.DataF
     rows: pl.DataFrame = pl.DataFrame(
         {
             "impression_id": [f"imp-{number:09d}" for number in range(first, first + len(shown))],
-            "shown_at": pl.Series(shown.shown_at).cast(pl.Datetime("us")).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"),
+            "shown_at": _times(shown.shown_at),
             "hour": shown.hour,
             "weekday": shown.weekday,
             "site": _named(SITES, shown.site),
             "position": shown.position + 1,
+            "visitor_id": _numbered(visitor_name, shown.visitor),
             "device": _named(DEVICES, people.device[shown.visitor]),
             "age_group": _named(AGE_GROUPS, people.age_group[shown.visitor]),
-            "interest": _named(CATEGORIES, people.interest[shown.visitor]),
-            "usual_hour": people.habit[shown.visitor],
-            "ad_id": pl.Series([ad_name(number) for number in range(len(ads))]).gather(shown.ad),
+            "ad_id": _numbered(ad_name, shown.ad),
             "category": _named(CATEGORIES, ads.category[shown.ad]),
             "price_cents": shown.price_cents,
-            "brightness": ads.brightness[shown.ad],
-            "colourfulness": ads.colourfulness[shown.ad],
             "clicked": pl.Series(shown.clicked).cast(pl.Int8),
         }
     )
     return rows
 
 
-def ad_name(number: int) -> str:
-    return f"ad-{number:04d}"
+def _numbered(name: Callable[[int], str], numbers: Integers) -> "pl.Series":
+    import polars as pl
+
+    return pl.Series([name(number) for number in range(int(numbers.max(initial=-1)) + 1)]).gather(numbers)
 
 
 def _named(names: tuple[str, ...], places: Any) -> "pl.Series":
     import polars as pl
 
     return pl.Series(names).gather(places)
+
+
+def _times(microseconds: Integers) -> "pl.Series":
+    import polars as pl
+
+    return pl.Series(microseconds).cast(pl.Datetime("us")).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")

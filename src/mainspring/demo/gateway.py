@@ -46,6 +46,10 @@ class Client:
         """Say what came true. Raises as `predict`."""
         return self._post(f"/feedback/{model}", messages)
 
+    def push(self, view: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Add rows to a feature view. Raises as `predict`."""
+        return self._post(f"/features/{view}", {"rows": rows})
+
     def is_ready(self) -> bool:
         """Whether the gateway answers and has loaded its releases."""
         try:
@@ -58,7 +62,7 @@ class Client:
 
     def _post(self, path: str, document: object) -> dict[str, Any]:
         status, body = self._exchange("POST", path, json.dumps(document))
-        if status != 200:
+        if status not in (200, 202):
             raise StoreError(f"the gateway answered {status}: {body[:300]}", cure="see what it said")
         answer: dict[str, Any] = json.loads(body)
         return answer

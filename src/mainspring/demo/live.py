@@ -5,7 +5,7 @@ Nothing here touches the loop. The visitors ask over HTTP, and what happens is r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from mainspring.clock import Clock
 from mainspring.demo.agency import TURNED, Agency
 from mainspring.demo.click_through import ClickThrough, click_through
 from mainspring.demo.fault import export_with_a_fault, learn_from_it
+from mainspring.demo.features_seen import FeaturesSeen, features_seen
 from mainspring.demo.traffic import Traffic
 from mainspring.demo.waiting import NotInTime, Waiting
 from mainspring.domain.alert import AlertState
@@ -47,6 +48,7 @@ class Lived:
         seconds: from the change on: to the `alert`, the `training`, its `release`, and the new `champion`; and
             `rollback`: from the promotion of the faulty release to the return of the one before.
         stages: of the rollout, in their order.
+        features: of the views, that the gateway found for the requests.
         missing: what did not come, in words.
     """
 
@@ -63,6 +65,7 @@ class Lived:
     proof: str = ""
     rollback: str = ""
     reproduction: ReproductionReport | None = None
+    features: Sequence[FeaturesSeen] = ()
     missing: str = ""
 
 
@@ -161,10 +164,13 @@ class LiveStory:
         from mainspring.loop.releases.reproduction import reproduce
 
         self._begin(
-            "champion", f"{release} answers everybody, and is watched. It is fitted once more from its records."
+            "champion",
+            f"{release} answers everybody, and is watched. It is fitted once more from its records, and features "
+            "that the gateway found are computed anew from history.",
         )
         began = self._clock.monotonic()
         self.lived.reproduction = reproduce(self._workspace, release, self._project.environ)
+        self.lived.features = features_seen(self._workspace, self._project)
         self._clock.sleep(max(0.0, began + _AFTER - self._clock.monotonic()))
         state = self._waiting.until(
             "the end of the watch over the new champion", lambda: self._over(release), patience=_ROLLOUT

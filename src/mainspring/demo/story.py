@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from mainspring.clock import Clock
 from mainspring.demo.agency import Agency, best_auc
 from mainspring.demo.example import copy_example
-from mainspring.demo.files import found_agency, write_impressions
+from mainspring.demo.files import found_agency, write_impressions, write_visits
 from mainspring.demo.gateway import everything_up
 from mainspring.demo.live import Lived, LiveStory
 from mainspring.demo.traffic import Counts, Rate, Traffic
+from mainspring.demo.visits import draw_visits
 from mainspring.demo.waiting import Waiting
 from mainspring.domain.budget import Budget
 from mainspring.domain.history import Entry
@@ -26,9 +27,8 @@ LOG = "up.log"
 RATE = Rate(visitors=100.0, bidders=10, curious=0.2, label_seconds=4.0)
 """Labels are known within the model's `label_delay`."""
 _ADS = 60
-_VISITORS = 5_000
-_DAYS = 14.0
-_START = datetime(2026, 1, 5, tzinfo=UTC)
+_VISITORS = 8_000
+_DAYS, _BEFORE = 14, 7  # of impressions; and of visits before the first of them
 _UP = 120.0  # seconds for the gateway to be ready
 _MANY = 1_000  # entries of the history; the demo makes some dozens
 
@@ -80,15 +80,20 @@ def tell(
     chapters = _Chapters(clock, say)
     chapters.begin(
         "simulate",
-        f"An agency with {_ADS} ads, a banner picture each, shows {impressions:,} of them to "
-        f"{_VISITORS:,} visitors.",
+        f"An agency with {_ADS} ads, a banner picture each, shows them {impressions:,} times to {_VISITORS:,} "
+        "visitors, of whom it knows what they have read.",
     )
     copy_example(folder)
     project = load_project(folder, environ)
     _check_untold(project, clock)
     data = folder / "data"
     agency = found_agency(data, ads=_ADS, visitors=_VISITORS, seed=seed)
-    law = write_impressions(data / "impressions.csv", agency, impressions, start=_START, days=_DAYS, seed=seed)
+    # Up to last midnight: what a visitor read in the last days has to be known when they come.
+    today = datetime.combine(clock.now().date(), time(), clock.now().tzinfo)
+    start, days = today - timedelta(days=_DAYS), float(_DAYS)
+    law = write_impressions(data / "impressions.csv", agency, impressions, start=start, days=days, seed=seed)
+    visits = draw_visits(agency, start=start - timedelta(days=_BEFORE), days=_DAYS + _BEFORE, seed=seed)
+    write_visits(data / "visits.csv", visits)
 
     chapters.begin("run", "The project learns from them who clicks on what, and has to pass its gates.")
     outcome = lifecycle.run(project, budget=budget or project.settings.budget, progress=progress, clock=clock)
@@ -139,7 +144,8 @@ def _live(
     chapters.begin(
         "up",
         f"`mainspring up`: {first.ref} answers, {rate.visitors:g} visitors come a second, {rate.bidders} ads bid "
-        "for each, and the clicks are fed back.",
+        "for each, and the clicks are fed back. Requests name ads and visitors; how a banner looks and what a "
+        "visitor reads the gateway finds itself.",
     )
     token = project.settings.gateway.token
     log = project.root / LOG

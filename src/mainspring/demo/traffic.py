@@ -1,4 +1,6 @@
-"""Live traffic: visitors come all the time, the gateway's answers choose their ads, and clicks are fed back."""
+"""Live traffic: visitors come all the time, the gateway's answers choose their ads, clicks are fed back, and what
+they read is pushed to their history.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +8,24 @@ import heapq
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 import numpy as np
 
 from mainspring.clock import Clock
-from mainspring.demo.agency import Agency
+from mainspring.demo.agency import CATEGORIES, Agency
 from mainspring.demo.auction import choose, draw_auction
 from mainspring.demo.click_through import Shown
+from mainspring.demo.names import visitor_name
+from mainspring.demo.visits import read_by
 from mainspring.errors import StoreError
 
+VISITS = "visitor"
+"""The view of the project that is made of visits."""
 _PAUSE = 0.5  # seconds between two requests with what was clicked
+_PUSH_PAUSE = 5.0  # and with what was read, which takes more work: the view is brought up to date
 _BEHIND = 1.0  # seconds that a machine which cannot follow may lag; what is later than that is left out
 _LAST_LABELS = 10.0  # seconds that the last ones are waited for at the end
 
@@ -28,6 +36,8 @@ class Gateway(Protocol):
     def predict(self, model: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]: ...
 
     def feedback(self, model: str, messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]: ...
+
+    def push(self, view: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,7 @@ class Counts:
     requests: int = 0
     predictions: int = 0
     labels: int = 0
+    visits: int = 0
     failed: int = 0
     failures: tuple[str, ...] = ()
 
@@ -88,6 +99,9 @@ class Traffic:
         self._labels: list[
             tuple[float, str, bool]
         ] = []  # a heap: when each is known, of which prediction, a click
+        self._visits: list[dict[str, Any]] = []  # that are not pushed yet
+        # In turn: nobody comes again before the loop has heard what they read the last time.
+        self._coming = cycle(self._rng.permutation(len(agency.visitors)).tolist())
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="traffic", daemon=True)
 
@@ -103,24 +117,29 @@ class Traffic:
 
     def _run(self) -> None:
         each = 1.0 / self._rate.visitors
-        due = fed = self._clock.monotonic()
+        due = fed = pushed = self._clock.monotonic()
         while not self._stopping.is_set():
             now = self._clock.monotonic()
             if now - fed >= _PAUSE:
                 self._tell(now)
                 fed = now
+            if now - pushed >= _PUSH_PAUSE:
+                self._push()
+                pushed = now
             if now < due:
                 self._clock.sleep(due - now)
             self.visit()
             due = max(due + each, self._clock.monotonic() - _BEHIND)
+        self._push()
         deadline = self._clock.monotonic() + _LAST_LABELS
         while self._labels and (now := self._clock.monotonic()) < deadline:
             self._tell(now)
             self._clock.sleep(_PAUSE)
 
     def visit(self) -> None:
-        """One visitor comes, sees an ad, and clicks on it or not."""
-        auction = draw_auction(self._agency, self._rng, self._rate.bidders)
+        """One visitor comes, sees an ad, clicks on it or not, and leaves when the page is read."""
+        visitor = next(self._coming)
+        auction = draw_auction(self._agency, visitor, self._rng, self._rate.bidders)
         self.counts.requests += 1
         try:
             answer = self._gateway.predict(self._model, auction.rows)
@@ -137,6 +156,15 @@ class Traffic:
         heapq.heappush(self._labels, (known_at, f"{answer['id']}/{place}", clicked))
         self.shown.append(
             Shown(now, answer["release"], chance, float(auction.law.max()), float(auction.law.mean()), clicked)
+        )
+        (topic,) = read_by(self._agency, np.array([visitor]), self._rng)
+        self._visits.append(
+            {
+                "visitor_id": visitor_name(visitor),
+                "left_at": self._clock.now().isoformat(),
+                "topic": CATEGORIES[topic],
+                "hour": auction.rows[0]["hour"],
+            }
         )
 
     def _tell(self, now: float) -> None:
@@ -155,6 +183,19 @@ class Traffic:
             self._again(known)
         else:
             self.counts.labels += len(messages)
+
+    def _push(self) -> None:
+        """Tell what was read; what does not arrive is told again, and counts once."""
+        if not self._visits:
+            return
+        self.counts.requests += 1
+        try:
+            self._gateway.push(VISITS, self._visits)
+        except StoreError as error:
+            self._note_failure(error)
+        else:
+            self.counts.visits += len(self._visits)
+            self._visits = []
 
     def _again(self, known: Iterable[tuple[float, str, bool]]) -> None:
         for one in known:

@@ -27,6 +27,29 @@ class Finding:
     rows: int | None = None
     examples: tuple[dict[str, Any], ...] = ()
 
+    def told(self) -> str:
+        """In one sentence, with the first place.
+
+        Examples:
+            >>> where = {"file": "a.csv", "row": 17, "value": -1}
+            >>> Finding("below-minimum", Severity.WARNING, "1 row", column="age", examples=(where,)).told()
+            'age: 1 row, first a.csv row 17'
+        """
+        column = f"{self.column}: " if self.column else ""
+        return f"{column}{self.message}{self.place}"
+
+    @property
+    def place(self) -> str:
+        """Where the first example is, as the end of a sentence; empty where that is not known."""
+        first = self.examples[0] if self.examples else {}
+        if "pushed" in first:
+            return f", first the row pushed as number {first['pushed']:,}"
+        if "row" in first and "file" not in first:
+            return f", first row {first['row']:,}"
+        if "row" in first:
+            return f", first {first['file']} row {first['row']:,}"
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class ValidationReport:

@@ -29,6 +29,7 @@ class Materialised:
         snapshot: of the source.
         trouble: why the newest one failed.
         freshness: the greatest age that is allowed, as a duration text.
+        remarks: what the newest one saw that is odd about the rows, and no error.
 
     Examples:
         >>> from datetime import UTC
@@ -53,6 +54,7 @@ class Materialised:
     snapshot: str | None = None
     trouble: str = ""
     freshness: str | None = None
+    remarks: tuple[str, ...] = ()
 
     def age(self, now: datetime) -> timedelta | None:
         """How old what is in the store is; `None` where nothing whole is in it."""

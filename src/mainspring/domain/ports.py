@@ -4,7 +4,7 @@ Each port has one contract suite in `mainspring.testing.contracts`, run over eve
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
@@ -197,6 +197,16 @@ class Tables(Protocol):
 
         Of a table that `record` made: in no order; a filter by the partition reads nothing of the others.
         """
+        ...
+
+    # Tables of what can be made again. Law: who uses one says so, and has it for as long as `remove` is told.
+
+    def touch(self, table: str) -> bool:
+        """Say that the table is used now; whether there is one."""
+        ...
+
+    def remove(self, table: str, *, unused_for: timedelta) -> bool:
+        """Remove a table that nobody has written or touched for so long, all its versions; whether that was so."""
         ...
 
     # Tables that grow all the time. Law: as above, but a version is kept for a week only, and rows have no order.

@@ -70,6 +70,8 @@ class InputField:
             Code `len(vocabulary)` means an unknown value, `len(vocabulary) + 1` a missing one.
         categories: the values seen in training, for documentation (at most 100).
         personal: what becomes of its values before the prediction log is written.
+        numerals: of a text that names an entity, whether all are whole numbers in plain digits: a number names
+            the same entity as its text, and what is written otherwise is refused.
     """
 
     name: str
@@ -86,6 +88,7 @@ class InputField:
     categories: tuple[str, ...] | None = None
     description: str = ""
     personal: Personal | None = None
+    numerals: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,21 @@ class WindowInput:
 
 
 @dataclass(frozen=True, slots=True)
+class RowPromise:
+    """What the values of a column of rows that are pushed have to be; a row that breaks it is refused.
+
+    Attributes:
+        nullable, minimum, maximum, categories: as in `schema.Column`.
+    """
+
+    name: str
+    nullable: bool = True
+    minimum: float | str | None = None
+    maximum: float | str | None = None
+    categories: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ViewInput:
     """A feature view of a release: all that it takes to find a row's features by the entity's key.
 
@@ -117,6 +135,7 @@ class ViewInput:
         rows: what a row that is pushed holds: the columns of the source in order; keys and time are required.
         time, created: of these, when it happened and when it became known.
         root: the view that rows are pushed to, where it is another one, which this view is made of.
+        promises: what breaks an error in rows that are pushed.
     """
 
     view: str
@@ -131,6 +150,7 @@ class ViewInput:
     time: str | None = None
     created: str | None = None
     root: str = ""
+    promises: tuple[RowPromise, ...] = ()
 
     @property
     def pushed_to(self) -> str:

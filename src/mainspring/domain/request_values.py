@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from mainspring.domain.numerals import GREATEST_EXACT, is_misspelt
 from mainspring.domain.release import InputField
 
 # What counts as a blank when the schema says `strip`: Unicode White_Space, the set that the readers of training
@@ -16,6 +17,7 @@ T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_DIGITS = 24  # of whole numbers that are no texts
 _PER_UNIT = {"epoch_s": 1_000_000, "epoch_ms": 1_000}  # microseconds in one unit
 
 
@@ -102,6 +104,38 @@ def read_integer(value: object) -> int:
     if not -GREATEST <= value < GREATEST:
         raise RefusedValue(f"is {describe(value)}, beyond 64 bits", "send an integer of at most 64 bits")
     return int(value)
+
+
+def read_text(field: InputField, value: object) -> str:
+    """A text; where the field's texts are numerals a whole number is one, too.
+
+    Raises:
+        RefusedValue: something else, or a number that is written otherwise than its field has it.
+
+    Examples:
+        >>> from mainspring.domain.schema import Kind
+        >>> read_text(InputField("ad_id", Kind.ID, numerals=True), 17)
+        '17'
+    """
+    if field.numerals and not isinstance(value, str):
+        return str(_exact(value))
+    if not isinstance(value, str):
+        raise RefusedValue(f"is {describe(value)}, not a text", f"send the {field.kind} as a JSON string")
+    if field.numerals and is_misspelt(value):
+        plain = value.strip().partition(".")[0]
+        cure = f"send {int(plain)}" if len(plain) <= _DIGITS else "send its digits without zeros before them"
+        raise RefusedValue(f"is {describe(value)}, and these are written in plain digits", cure)
+    return value
+
+
+def _exact(value: object) -> int:
+    """A whole number of any size, where it is the one that was sent: a float may be a rounded one."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**_DIGITS:
+        return value
+    number = read_integer(value)
+    if abs(number) >= GREATEST_EXACT:
+        raise RefusedValue(f"is {describe(value)}, of which digits may be lost", "send it as a JSON string")
+    return number
 
 
 def read_boolean(field: InputField, value: object) -> bool:

@@ -56,6 +56,8 @@ class Column:
         minimum, maximum: the allowed range of a number, an integer or (as ISO text) a time.
         categories: the known values of a category; a value not among them is reported, not dropped.
         unique: no value may come twice.
+        numerals: each value of a text is a whole number in plain digits (`17`, not `017`), so that a number names
+            the same thing; what is not breaks an error, whatever the severity.
         freshness: for a time column, the greatest allowed age of its newest value, as a duration text.
         severity: what a broken check of this column does.
         personal: what becomes of its values before the prediction log is written; `None` keeps them.
@@ -76,6 +78,7 @@ class Column:
     maximum: float | str | None = None
     categories: tuple[str, ...] | None = None
     unique: bool = False
+    numerals: bool = False
     freshness: str | None = None
     severity: Severity = Severity.WARNING
     personal: Personal | None = None
@@ -96,9 +99,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The columns of a source, in order."""
+    """The columns of a source, in order.
+
+    Attributes:
+        file: where it is written, for the cure of what breaks it.
+    """
 
     columns: tuple[Column, ...] = field(default=())
+    file: str = field(default="schema.toml", compare=False)
 
     def __iter__(self) -> Iterator[Column]:
         return iter(self.columns)
@@ -122,7 +130,7 @@ class Schema:
 
     def select(self, names: tuple[str, ...]) -> "Schema":
         """The schema of these columns only, in this order."""
-        return Schema(tuple(self[name] for name in names))
+        return Schema(tuple(self[name] for name in names), self.file)
 
     def with_column(self, column: Column) -> "Schema":
         """The same schema with the column of this name replaced."""

@@ -59,7 +59,7 @@ class Timeline:
             known = created[self.row]
             if bool((known > self.event).any()):
                 np.maximum(known, self.event, out=known)
-                self.rank = _order(entity[self.row], known, None)
+                self.rank = _moved(entity[self.row], entities, known)
                 self.visible = known[self.rank]
                 # Entities' ranks follow one another, so the highest so far is of the same entity.
                 self._highest = np.maximum.accumulate(self.rank)
@@ -117,6 +117,22 @@ def _order(entity: Integers, event: Integers, created: Integers | None) -> Integ
         among = np.sort(order[tied])
         among = among[np.argsort(created[among], kind="stable")] if created is not None else among
         order[tied] = among[np.argsort(packed[among], kind="stable")]
+    return order
+
+
+def _moved(entity: Integers, entities: int, visible: Integers) -> Integers:
+    """The ranks of rows by entity and the moment from which they are visible; of equals the lower rank first.
+
+    Args:
+        entity, visible: in order of rank.
+    """
+    # Mostly few are so late that others overtake them, so only the entities of these are sorted.
+    overtaken = (visible[1:] < visible[:-1]) & (entity[1:] == entity[:-1])
+    touched = np.zeros(entities, bool)
+    touched[entity[1:][overtaken]] = True
+    among = np.flatnonzero(touched[entity])
+    order = np.arange(entity.size)
+    order[among] = among[_order(entity[among], visible[among], None)]
     return order
 
 

@@ -43,6 +43,8 @@ def change_since(
     # An aggregate of the view below may become another by a row that comes late, also where it was before.
     if full or before.rows is None or before.until is None or _takes_aggregates(view):
         return Change()
+    if any(_pictures_changed(offline, view, state, taken) for state in states):
+        return Change()
     had, have = _length(records, before.rows.snapshot), _length(records, taken.snapshot)
     # Those of the snapshot come first, then those that were pushed.
     order = pl.col(ORDER)
@@ -61,6 +63,13 @@ def _begins(records: Records, earlier: Rows, taken: Taken) -> bool:
         return True
     one, other = records.snapshot(earlier.snapshot), records.snapshot(taken.snapshot)
     return one is not None and other is not None and one.table == other.table and one.version <= other.version
+
+
+def _pictures_changed(offline: Offline, view: FeatureView, state: Rows, taken: Taken) -> bool:
+    """Whether pictures of rows that were there have become others."""
+    if state.pictures == taken.pictures:
+        return False
+    return state.pictures != offline.pictures(view, Taken(state.snapshot, state.pushed))
 
 
 def _length(records: Records, snapshot: str) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -33,10 +33,15 @@ _KEYS = (Kind.INTEGER, Kind.BOOLEAN, Kind.CATEGORY, Kind.TEXT, Kind.ID, Kind.TIM
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A column that names the entity, or one of several that do so together."""
+    """A column that names the entity, or one of several that do so together.
+
+    Attributes:
+        numerals: of a text, whether each value is a whole number in plain digits, so that a number names it, too.
+    """
 
     name: str
     kind: Kind
+    numerals: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +126,24 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     return f"did you mean {near[0]!r}?" if near else f"use one of: {', '.join(known)}"
 
 
-def define(view: FeatureView, rows: Mapping[str, Kind], results: Mapping[str, Kind]) -> Definition:
+def define(
+    view: FeatureView,
+    rows: Mapping[str, Kind],
+    results: Mapping[str, Kind],
+    numerals: Collection[str] = (),
+) -> Definition:
     """Resolve a view against the columns of its rows.
 
     Args:
         rows: the columns of its source and their kinds; of a view over a view those that `row_columns` tells.
         results: the kinds of what its functions give.
+        numerals: the columns of texts that are whole numbers in plain digits.
 
     Raises:
         DeclarationError: it names a column that is not there, or aggregates what cannot be.
     """
     _check_named(view, rows)
-    keys = tuple(Key(name, _key_kind(view, name, rows[name])) for name in view.keys)
+    keys = tuple(Key(name, _key_kind(view, name, rows[name]), name in numerals) for name in view.keys)
     own = {**{name: rows[name] for name in plain_columns(view, rows)}, **results}
     features = [Feature(name, kind, view.defaults.get(name)) for name, kind in own.items()]
     known = {**rows, **results}
@@ -145,7 +156,7 @@ def define(view: FeatureView, rows: Mapping[str, Kind], results: Mapping[str, Ki
     _check_defaults(view, by_name)
     needed = {name: known[name] for name in aggregated_columns(view)}
     return Definition(
-        id=f"{view.name}-{_digest(view, rows)[:12]}",
+        id=f"{view.name}-{_digest(view, rows, numerals)[:12]}",
         name=view.name,
         keys=keys,
         features=tuple(ordered),
@@ -329,14 +340,14 @@ def _is_time(text: str) -> bool:
     return True
 
 
-def _digest(view: FeatureView, rows: Mapping[str, Kind]) -> str:
+def _digest(view: FeatureView, rows: Mapping[str, Kind], numerals: Collection[str]) -> str:
     """SHA-256 of all that decides what the view's values are, its rows given."""
     base = view.source
     lifetime = view.lifetime
     return digest_json(
         {
             "format": FORMAT,
-            "base": None if not isinstance(base, FeatureView) else _digest(base, {}),
+            "base": None if not isinstance(base, FeatureView) else _digest(base, {}, ()),
             "keys": list(view.keys),
             "times": [time_column(view), created_column(view)],
             "columns": list(plain_columns(view, rows)),
@@ -347,6 +358,8 @@ def _digest(view: FeatureView, rows: Mapping[str, Kind]) -> str:
             ],
             "ttl": None if lifetime is None else lifetime.total_seconds(),
             "defaults": view.defaults,
+            # Another answer to a number that names the entity; told only where it is so.
+            **({"numerals": named} if (named := [name for name in view.keys if name in numerals]) else {}),
         }
     )
 

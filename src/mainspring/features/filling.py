@@ -79,6 +79,7 @@ class Filler:
 
         started = self.clock.now()  # what becomes known from now on belongs to the next one
         known: Materialised | None = None
+        self.offline.told()  # what was seen before is another one's
         try:
             taken = self._taken_before(view) if only_pushed and not full else None
             taken = taken or self.offline.take(view)
@@ -87,7 +88,7 @@ class Filler:
             self.records.put_feature_view(known)
             self.offline.check(view, taken)
             before = self._before(definition, full=full, fence=lease.token)
-            source = Rows(taken.snapshot, taken.pushed)
+            source = Rows(taken.snapshot, taken.pushed, taken.pictures)
             done = materialise(
                 definition,
                 self.offline.rows(view, taken),
@@ -114,9 +115,12 @@ class Filler:
             written=done.written,
             removed=done.removed,
             trouble="",
+            remarks=tuple(one.told() for one in self.offline.told()),
         )
         self.records.put_feature_view(found)
         self._drop_others(view, definition)
+        if not only_pushed:  # which may be every second
+            self.offline.sweep(view)
         return found
 
     def _taken_before(self, view: FeatureView) -> Taken | None:
@@ -131,11 +135,7 @@ class Filler:
             return None
         if mark is None or mark.rows is None:
             return None
-        from mainspring.features.push import APPLICATION, pushed_table
-        from mainspring.features.rows import Taken
-
-        pushed = self.tables.offset(pushed_table(view.base.name), APPLICATION)
-        taken = Taken(mark.rows.snapshot, pushed)
+        taken = self.offline.take_pushed(view, mark.rows.snapshot)
         return taken if self.offline.definition(view, taken).id == newest.id else None
 
     def _before(self, definition: Definition, *, full: bool, fence: int) -> Mark | None:

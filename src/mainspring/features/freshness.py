@@ -21,11 +21,13 @@ class Rows(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         snapshot: of the source.
-        pushed: the version of the table of rows that were pushed; -1 where there is none.
+        pushed: how many of the rows that were pushed; -1 where it is not known.
+        pictures: in which state the pictures were that they name, see `features.rows.Taken`.
     """
 
     snapshot: str
     pushed: int = -1
+    pictures: str = ""
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,19 +20,21 @@ KINDS = {DTYPES[kind]: kind for kind in (Kind.NUMBER, Kind.INTEGER, Kind.BOOLEAN
 """The kind of what a function gave, by its type in tables."""
 
 
-def call(view: str, function: FeatureFunction, rows: pl.DataFrame, first: int = 0) -> pl.DataFrame:
+def call(
+    view: str, function: FeatureFunction, rows: pl.DataFrame, numbers: Sequence[int] | None = None
+) -> pl.DataFrame:
     """The features of some rows, each of a type of `KINDS` or, where all are missing, of none.
 
     Args:
         rows: with the columns of the view's source.
-        first: the number of the first row, for errors.
+        numbers: of the rows, from 0, for errors.
 
     Raises:
         FeatureError: the function raised, or gave other rows, other columns, values of no kind, or NaN.
     """
     given = run(view, function.function, rows)
     columns = [
-        _checked(view, function, name, values, rows.height, first)
+        _checked(view, function, name, values, rows.height, numbers or range(rows.height))
         for name, values in _columns(view, function, given, rows)
     ]
     return pl.DataFrame(columns)
@@ -102,7 +104,7 @@ def series_of(view: str, name: str, given: Any, rows: pl.DataFrame) -> pl.Series
 
 
 def _checked(
-    view: str, function: FeatureFunction, feature: str, values: pl.Series, rows: int, first: int
+    view: str, function: FeatureFunction, feature: str, values: pl.Series, rows: int, numbers: Sequence[int]
 ) -> pl.Series:
     name = function.function.__name__
     check_length(view, name, values, rows)
@@ -121,7 +123,7 @@ def _checked(
             raise _wrong(
                 view,
                 name,
-                f"gave {found[place]} for {feature!r} in row {first + place + 1:,}",
+                f"gave {found[place]} for {feature!r} in row {numbers[place] + 1:,}",
                 "give null where there is no value, e.g. with .fill_nan(None)",
             )
     return found.alias(feature)

@@ -19,7 +19,7 @@ from mainspring.domain.schema import Kind
 from mainspring.errors import DataError
 from mainspring.features.asof import NONE, Integers, Timeline
 from mainspring.features.definition import CREATED_TIME, EVENT_TIME, Definition, Feature
-from mainspring.features.entities import event_keys, number
+from mainspring.features.entities import Entities, event_keys
 from mainspring.features.moments import moments_of
 from mainspring.features.windows import EARLIEST, aggregate
 
@@ -52,8 +52,24 @@ def join(events: pl.DataFrame | pl.LazyFrame, views: Sequence[Joined], *, time: 
     frame = events.collect() if isinstance(events, pl.LazyFrame) else events
     _check_names(frame, views)
     moments = moments_of(frame, time)
-    columns = [column for view in views for column in _features(frame, moments, view)]
+    columns = [column for view in views for column in _features(frame, moments, _Held(view))]
     return frame.hstack(columns)
+
+
+class Joiner:
+    """Joins the same views with one frame after another. Their rows are put in order once, and the order of all of
+    them stays in memory.
+    """
+
+    def __init__(self, views: Sequence[Joined]) -> None:
+        self._views = views
+        self._held = [_Held(view) for view in views]
+
+    def join(self, events: pl.DataFrame, *, time: str) -> pl.DataFrame:
+        """As `join`."""
+        _check_names(events, self._views)
+        moments = moments_of(events, time)
+        return events.hstack([column for held in self._held for column in _features(events, moments, held)])
 
 
 def _check_names(frame: pl.DataFrame, views: Sequence[Joined]) -> None:
@@ -68,12 +84,12 @@ def _check_names(frame: pl.DataFrame, views: Sequence[Joined]) -> None:
                 )
 
 
-def _features(frame: pl.DataFrame, moments: pl.Series, view: Joined) -> Iterator[pl.Series]:
-    definition = view.definition
-    held = _Held(definition, view.rows, event_keys(frame, definition))
+def _features(frame: pl.DataFrame, moments: pl.Series, held: _Held) -> Iterator[pl.Series]:
+    definition = held.definition
+    asked = held.entities.of(event_keys(frame, definition.name, definition.keys))
     at = moments.fill_null(0).to_numpy()
-    entity = np.where(moments.is_null().to_numpy(), NONE, held.asked)
-    features = [definition[name] for name in view.names]
+    entity = np.where(moments.is_null().to_numpy(), NONE, asked)
+    features = [definition[name] for name in held.names]
     made = _own_values(held, [feature for feature in features if feature.aggregation is None], entity, at)
     made |= _aggregates(held, [feature for feature in features if feature.aggregation is not None], entity, at)
     for feature in features:
@@ -83,18 +99,17 @@ def _features(frame: pl.DataFrame, moments: pl.Series, view: Joined) -> Iterator
 class _Held:
     """A view's rows in time.
 
-    Args:
-        asked: the keys that are asked for.
-
     Attributes:
-        asked: the entities of these keys.
+        names: the features that are wanted, in order.
     """
 
-    def __init__(self, definition: Definition, rows: pl.LazyFrame, asked: list[pl.Series]) -> None:
+    def __init__(self, view: Joined) -> None:
+        definition, rows = view.definition, view.rows
         names = [*definition.key_names, EVENT_TIME, *([CREATED_TIME] if definition.late else [])]
         frame = rows.select(cs.by_name(*names)).collect()
         frame.columns = [f"c{place}" for place in range(frame.width)]
         self.definition = definition
+        self.names = view.names
         self._rows = rows
         self._length = frame.height
         self._kept: Integers | None = None  # the rows that have a key and times, where some have not
@@ -104,8 +119,9 @@ class _Held:
             frame = frame.drop_nulls()
         columns = frame.get_columns()
         keys, times = columns[: len(definition.keys)], columns[len(definition.keys) :]
-        entity, entities, self.asked = number(keys, asked)
-        self.timeline = Timeline(entity, entities, *(time.to_physical().to_numpy() for time in times))
+        self.entities = Entities(keys)
+        times_of = (time.to_physical().to_numpy() for time in times)
+        self.timeline = Timeline(self.entities.of(keys), self.entities.count, *times_of)
 
     def places(self, ranks: Integers) -> Integers:
         """The rows, in the order of the source, that have these ranks."""
@@ -117,7 +133,8 @@ class _Held:
         together = max(1, _AT_ONCE // (8 * max(self._length, 1)))
         for first in range(0, len(names), together):
             frame = self._rows.select(cs.by_name(*names[first : first + together])).collect()
-            frame = frame.select(pl.all().gather(places))
+            # In one piece, or each place would be looked for among the pieces.
+            frame = frame.rechunk().select(pl.all().gather(places))
             for name in frame.columns:
                 yield name, frame.get_column(name).alias(HARMLESS)
 

@@ -17,6 +17,7 @@ from mainspring.domain.request_values import (
     describe,
     read_boolean,
     read_integer,
+    read_text,
     read_time,
     unless_missing,
 )
@@ -157,14 +158,8 @@ def _of_kind(field: InputField) -> Callable[[object], KeyValue]:
             return lambda value: read_boolean(field, value)
         case Kind.TIME:
             return lambda value: read_time(field, value)
-    return lambda value: _text(field, value)
+    return lambda value: read_text(field, value)
 
 
 def _integer(value: object) -> int:
     return value if type(value) is int and -GREATEST <= value < GREATEST else read_integer(value)
-
-
-def _text(field: InputField, value: object) -> str:
-    if isinstance(value, str):
-        return value
-    raise RefusedValue(f"is {describe(value)}, not a text", f"send the {field.kind} as a JSON string")

@@ -29,4 +29,4 @@ def layout_of(definition: Definition) -> VectorLayout:
 
 def key_fields(definition: Definition) -> tuple[InputField, ...]:
     """What names an entity, as requests carry it; texts are taken as they are."""
-    return tuple(InputField(key.name, key.kind) for key in definition.keys)
+    return tuple(InputField(key.name, key.kind, numerals=key.numerals) for key in definition.keys)

@@ -90,6 +90,8 @@ def materialise(
     """
     name = definition.id
     known = known_rows(definition, rows, until)
+    if change.touched is None and rows.select(pl.len()).collect().item() <= rows_at_once:
+        known = known.collect().lazy()  # all of them are needed: they are read once
     count, newest_event = _extent(known)
     begun = before or Mark()
     if source not in begun.begun:
@@ -107,7 +109,7 @@ def materialise(
         for keys, vectors in assembler.vectors(part, until):
             # Of a store without a mark nothing is known, and nothing is in it.
             pairs = zip(keys, vectors, strict=True)
-            changed = list(pairs if before is None else _changed(store, assembler, name, pairs, until))
+            changed = pairs if before is None else list(_changed(store, assembler, name, pairs, until))
             puts += store.write(name, changed, fence=fence)
             written(puts)
         del part

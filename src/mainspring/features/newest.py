@@ -40,7 +40,8 @@ def newest_rows(definition: Definition, known: pl.DataFrame) -> pl.DataFrame:
     keys = keys_of(definition)
     # A selector of several columns would be taken for each by itself.
     entity = keys.as_expr() if len(definition.keys) == 1 else pl.struct(keys)
-    newest = known.with_row_index(_PLACE).filter(pl.col(EVENT_TIME) == pl.col(EVENT_TIME).max().over(entity))
+    times = known.select(keys, EVENT_TIME)
+    newest = known.filter(times.select(pl.col(EVENT_TIME) == pl.col(EVENT_TIME).max().over(entity)).to_series())
     # Few are left, and most of those alone.
-    last = newest.sort(CREATED_TIME, ORDER).unique(keys, keep="last")
-    return last.sort(_PLACE).drop(_PLACE)
+    last = newest.select(keys, CREATED_TIME, ORDER).with_row_index(_PLACE).sort(CREATED_TIME, ORDER)
+    return newest[last.unique(keys, keep="last").get_column(_PLACE).sort()]

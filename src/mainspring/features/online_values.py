@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -64,9 +64,9 @@ def online_values(
     read = [codec.read(vector, microseconds(now)) for vector in found]
     times = [None if vector is None else codec.event_time(vector) for vector in found]
     columns = [
-        *(_series(key.name, key.kind, [row[key.name] for row in plain]) for key in definition.keys),
+        *(feature_series(key.name, key.kind, [row[key.name] for row in plain]) for key in definition.keys),
         *(
-            _series(feature.name, feature.kind, [values[place] for _, values in read])
+            feature_series(feature.name, feature.kind, [values[place] for _, values in read])
             for place, feature in enumerate(definition.features)
         ),
         pl.Series(EVENT, times, pl.Int64).cast(pl.Datetime("us", "UTC")),
@@ -82,9 +82,20 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _series(name: str, kind: Kind, values: Sequence[Any]) -> pl.Series:
-    if kind is Kind.TIME:
-        texts = pl.Series("value", values, pl.String)
-        return texts.str.to_datetime(time_unit="us", time_zone="UTC").alias(name)
-    dtype = DTYPES[kind]
-    return pl.Series("value", values, dtype, strict=False).alias(name)
+def feature_series(name: str, kind: Kind, values: Sequence[Any]) -> pl.Series:
+    """Values as an online store gives them, as a column.
+
+    Examples:
+        >>> feature_series("at", Kind.TIME, ["2026-01-31", "2026-01-31T01:00:00.000000Z"]).dt.hour().to_list()
+        [0, 1]
+    """
+    if kind is Kind.TIME:  # defaults are written as the user likes
+        moments = [
+            None if value is None else microseconds(_utc(datetime.fromisoformat(value))) for value in values
+        ]
+        return pl.Series("value", moments, pl.Int64).cast(DTYPES[kind]).alias(name)
+    return pl.Series("value", values, DTYPES[kind], strict=False).alias(name)
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mainspring.domain.schema import Column, Kind, Schema
-from mainspring.errors import SourceFormatError, StoreError, UsageError, ValueParseError, WorkspaceBusy
+from mainspring.errors import DataError, SourceFormatError, StoreError, UsageError, ValueParseError, WorkspaceBusy
 
 if TYPE_CHECKING:  # who only names the table needs no frames
     import polars as pl
@@ -44,10 +44,12 @@ class Pushed:
     Attributes:
         new: how many were stored.
         repeated: how many were there already, by their ids.
+        remarks: what is odd about them, and no error.
     """
 
     new: int
     repeated: int
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,24 @@ def pushed_table(view: str) -> str:
     return f"pushed/{view}"
 
 
+def check_pushed(tables: Tables, view: str, schema: Schema) -> None:
+    """Raises `DataError` where a column of the source is of another kind than when rows were pushed."""
+    table = pushed_table(view)
+    if not tables.exists(table):
+        return
+    had = tables.columns(table)
+    for column in schema:
+        before = had.get(column.name)
+        if before is not None and before != _STORED.get(column.kind, "string"):
+            kind = _KIND_OF.get(before, Kind.TEXT)
+            raise DataError(
+                f"the column {column.name!r} of the view {view!r} was of kind {kind} when rows were pushed, and "
+                f"is {column.kind} in {schema.file} now",
+                cure=f'write kind = "{kind}" again, or give the view another name and push its rows again there',
+                where={"view": view, "column": column.name, "file": schema.file},
+            )
+
+
 def typed_rows(
     frame: pl.DataFrame,
     schema: Schema,
@@ -90,11 +110,13 @@ def typed_rows(
     Raises:
         SourceFormatError: a column that the source does not have, or one that is needed and not there.
         ValueParseError: a value that is not of its column's kind, or one that is needed and missing.
+        ValidationFailed: a row breaks what the schema promises, where that is an error.
     """
     import polars as pl
 
     from mainspring.data.columns import values_of
     from mainspring.data.parsing import DTYPES
+    from mainspring.features.promises import errors_alone, of_rows, raise_errors
 
     for name in frame.columns:
         if name not in schema:
@@ -112,7 +134,9 @@ def typed_rows(
         if column.name in needed and values.null_count():
             row = int(values.is_null().arg_true()[0])
             raise _fault(view, row, column.name, "the value is missing", "fill it in, or leave the row out")
-    return pl.DataFrame(columns)
+    typed = pl.DataFrame(columns)
+    raise_errors(view, of_rows(view, typed, errors_alone(schema)))
+    return typed
 
 
 def checked_ids(ids: Sequence[Any], rows: int) -> list[str]:
@@ -265,6 +289,15 @@ _WORDS: Mapping[Kind, str] = {
     Kind.INTEGER: "whole numbers",
     Kind.BOOLEAN: "booleans",
 }
+
+
+_STORED: Mapping[Kind, str] = {
+    Kind.NUMBER: "double",
+    Kind.INTEGER: "long",
+    Kind.BOOLEAN: "boolean",
+    Kind.TIME: "timestamp",
+}  # in the words of `Tables.columns`; all others are texts
+_KIND_OF: Mapping[str, Kind] = {stored: kind for kind, stored in _STORED.items()}
 
 
 def _fault(view: str, row: int, column: str, problem: str, cure: str) -> ValueParseError:

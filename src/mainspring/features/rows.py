@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import polars.selectors as cs
 
+from mainspring.clock import SYSTEM_CLOCK, Clock
 from mainspring.data.snapshots import Snapshots
 from mainspring.domain.feature_view import FeatureView
 from mainspring.domain.finding import Finding
@@ -29,8 +30,10 @@ from mainspring.features.definition import (
     time_column,
 )
 from mainspring.features.joining import Joined, join
+from mainspring.features.pictures_seen import digest_of, pictures_seen
+from mainspring.features.promises import of_pushed_rows, of_source, raise_errors
 from mainspring.features.push import APPLICATION, pushed_table
-from mainspring.features.results import Results
+from mainspring.features.results import Results, sweep
 from mainspring.features.sequences import RowSequence, of_pushed, of_snapshot
 from mainspring.features.view_schema import view_schema
 
@@ -42,17 +45,21 @@ class Taken:
     Attributes:
         snapshot: of the source at the bottom of the view.
         pushed: how many of the rows that were pushed to it.
+        pictures: in which state the pictures are that these rows name, of the source's and of those pushed; empty
+            where functions see none.
     """
 
     snapshot: str
     pushed: int = 0
+    pictures: str = ""
 
     def to_dict(self) -> dict[str, str | None]:
-        return {"snapshot": self.snapshot, "pushed": str(self.pushed)}
+        pictures = {"pictures": self.pictures} if self.pictures else {}
+        return {"snapshot": self.snapshot, "pushed": str(self.pushed), **pictures}
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Taken:
-        return cls(str(told["snapshot"]), int(told.get("pushed") or 0))
+        return cls(str(told["snapshot"]), int(told.get("pushed") or 0), str(told.get("pictures") or ""))
 
 
 class Offline:
@@ -72,15 +79,19 @@ class Offline:
         root: Path,
         environ: Mapping[str, str] | None = None,
         like: Schema | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self._clock = clock
         self._snapshots = snapshots
         self._tables = tables
         self._root = root
         self._environ = environ
         self._like = like
         self._schemas: dict[str, Schema] = {}
+        # By view the pushed rows that were looked at, with what was odd about them.
+        self._held: dict[str, tuple[Taken, tuple[Finding, ...]]] = {}
         self.findings: list[Finding] = []
-        """What was seen while functions ran."""
+        """What was seen while functions ran, and what promises are broken that are no errors."""
 
     def schema(self, view: FeatureView) -> Schema:
         """Of the source at the bottom of the view; see `view_schema`."""
@@ -97,7 +108,19 @@ class Offline:
         """
         base = view.base
         taken = self._snapshots.take(base.root, self.schema(view), self._root, environ=self._environ)
-        return Taken(taken.id, self._tables.offset(pushed_table(base.name), APPLICATION))
+        return self.take_pushed(view, taken.id)
+
+    def take_pushed(self, view: FeatureView, snapshot: str) -> Taken:
+        """The rows of that snapshot, and what was pushed so far."""
+        taken = Taken(snapshot, self._tables.offset(pushed_table(view.base.name), APPLICATION))
+        return replace(taken, pictures=self.pictures(view, taken))
+
+    def pictures(self, view: FeatureView, taken: Taken) -> str:
+        """In which state the pictures are now that these rows name; empty where functions see none."""
+        base = view.base
+        if not base.functions or not any(column.kind is Kind.IMAGE for column in self.schema(base)):
+            return ""
+        return "-".join(digest_of(pictures_seen(sequence)) for sequence in self._sequences(base, taken))
 
     def definition(self, view: FeatureView, taken: Taken | None = None) -> Definition:
         """The view with its columns resolved. A function that never ran is run on the first rows.
@@ -123,17 +146,18 @@ class Offline:
         taken = taken or self.take(view)
         definition = self._define(view, taken)
         parts = []
-        for sequence in self._sequences(view, taken):
-            given = self._given(view, sequence)
+        for place, sequence in enumerate(self._sequences(view, taken)):
+            given = self._given(view, sequence, _state(taken, place))
             # Both have the rows in the same order.
             whole = pl.concat([sequence.rows, *given], how="horizontal") if given else sequence.rows
             parts.append(whole.select(_selected(view, definition)))
         return pl.concat(parts) if len(parts) > 1 else parts[0]
 
     def check(self, view: FeatureView, taken: Taken | None = None) -> None:
-        """Hold the view's checks against all of its rows, those of the views under it first.
+        """Hold what the schema promises and the view's checks against all of its rows, those of the views under it
+        first.
 
-        They see what functions see, and what these gave.
+        Checks see what functions see, and what these gave.
 
         Raises:
             ValidationFailed: a row is wrong.
@@ -142,12 +166,43 @@ class Offline:
         taken = taken or self.take(view)
         if isinstance(view.source, FeatureView):
             self.check(view.source, taken)
+        else:
+            self.hold(view, taken)
         if not view.checks:
             return
-        for sequence in self._sequences(view, taken):
-            results = self._given(view, sequence)
+        for place, sequence in enumerate(self._sequences(view, taken)):
+            results = self._given(view, sequence, _state(taken, place))
             for check in view.checks.values():
                 check_rows(view.name, check, sequence.pieces(results))
+
+    def hold(self, view: FeatureView, taken: Taken) -> None:
+        """Hold what `schemas/VIEW.toml` promises against the rows of the source at the bottom of a view, and those
+        that were pushed.
+
+        Raises:
+            ValidationFailed: a promise is broken, and it is an error where it is.
+        """
+        base, schema, now = view.base, self.schema(view), self._clock.now()
+        snapshot = self._snapshots.find(taken.snapshot)
+        source, *pushed = self._sequences(base, taken)
+        found = of_source(self._tables, base.name, snapshot, source.rows, schema, now)
+        before, known = self._held.get(base.name, (Taken(""), ()))
+        if before.snapshot != taken.snapshot or before.pushed > taken.pushed:
+            before, known = Taken(taken.snapshot), ()
+        told = {(one.code, one.column) for one in known}
+        for sequence in pushed if taken.pushed > before.pushed else ():
+            new = sequence.rows.filter(pl.col(ORDER) >= snapshot.rows + before.pushed)
+            seen = of_pushed_rows(base.name, new, schema, now, snapshot.rows)
+            raise_errors(base.name, [*found, *seen])
+            known = (*known, *(one for one in seen if (one.code, one.column) not in told))
+        raise_errors(base.name, found)
+        self._held[base.name] = taken, known
+        self._note([*found, *known])
+
+    def told(self) -> list[Finding]:
+        """The findings since this was last asked."""
+        found, self.findings = self.findings, []
+        return found
 
     def _define(self, view: FeatureView, taken: Taken | None) -> Definition:
         results: dict[str, Kind] = {}
@@ -155,19 +210,28 @@ class Offline:
             assert taken is not None
             sequence = self._sequences(view, taken)[0]
             for function in view.functions:
-                first = Results(self._tables, view.name, function, sequence)
+                first = Results(self._tables, view.name, function, sequence, _state(taken, 0))
                 results |= first.kinds()
-                self.findings += first.findings
-        return define(view, self._kinds(view, taken), results)
+                self._note(first.findings)
+        numerals = {column.name for column in self.schema(view) if column.numerals}
+        return define(view, self._kinds(view, taken), results, numerals)
 
-    def _given(self, view: FeatureView, sequence: RowSequence) -> list[pl.LazyFrame]:
+    def _given(self, view: FeatureView, sequence: RowSequence, pictures: str) -> list[pl.LazyFrame]:
         """What the view's functions give for these rows."""
         frames = []
         for function in view.functions:
-            results = Results(self._tables, view.name, function, sequence)
+            results = Results(self._tables, view.name, function, sequence, pictures)
             frames.append(results.frame())
-            self.findings += results.findings
+            self._note(results.findings)
         return frames
+
+    def _note(self, found: Iterable[Finding]) -> None:
+        """Each once, however often it is seen."""
+        self.findings += [one for one in found if one not in self.findings]
+
+    def sweep(self, view: FeatureView) -> None:
+        """Remove what was kept of the view's rows and nobody needs any more; it can be made again."""
+        sweep(self._tables, view.name)
 
     def _kinds(self, view: FeatureView, taken: Taken | None) -> dict[str, Kind]:
         """The columns that the view's source has."""
@@ -183,7 +247,7 @@ class Offline:
         snapshot = self._snapshots.find(taken.snapshot)
         found = [of_snapshot(self._tables, snapshot, schema, self._root)]
         if taken.pushed:
-            found.append(of_pushed(self._tables, view.name, taken.pushed, snapshot.rows, schema, self._root))
+            found.append(of_pushed(self._tables, view.base.name, taken.pushed, snapshot.rows, schema, self._root))
         return found
 
     def _of_view(self, base: FeatureView, taken: Taken) -> RowSequence:
@@ -205,6 +269,12 @@ class Offline:
             length=int(rows.select(pl.len()).collect().item()),
             columns=columns,
         )
+
+
+def _state(taken: Taken, place: int) -> str:
+    """Of the pictures that a sequence of the rows names."""
+    states = taken.pictures.split("-")
+    return states[place] if place < len(states) else ""
 
 
 def _selected(view: FeatureView, definition: Definition) -> list[pl.Expr]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,12 +10,14 @@ import polars as pl
 import polars.selectors as cs
 
 from mainspring.data.columns import HARMLESS
+from mainspring.data.parsing import DTYPES
 from mainspring.data.snapshots import PART, ROW
 from mainspring.domain.ports import Tables
 from mainspring.domain.schema import Kind, Schema
 from mainspring.domain.snapshot import Snapshot
+from mainspring.errors import DataError
 from mainspring.features.definition import ORDER
-from mainspring.features.push import NUMBER, pushed_table
+from mainspring.features.push import NUMBER, check_pushed, pushed_table
 
 PIECE = 50_000
 """Rows that a function sees at a time."""
@@ -72,7 +74,11 @@ def of_snapshot(tables: Tables, snapshot: Snapshot, schema: Schema, root: Path) 
 
     Args:
         root: the project's folder, to which the files are relative; pictures are to the files that name them.
+
+    Raises:
+        DataError: the rows were read by another schema, and cannot be told by this one.
     """
+    _check_kinds(dict(snapshot.columns), schema)
     rows: pl.LazyFrame = tables.scan(snapshot.table, snapshot.version)
     folders = tuple((root / part.name).parent for part in snapshot.parts)
     ordered = rows.with_columns(cs.by_name(ROW).alias(ORDER))
@@ -84,11 +90,30 @@ def of_pushed(tables: Tables, view: str, count: int, before: int, schema: Schema
 
     Args:
         before: how many rows of the source they come after.
+
+    Raises:
+        DataError: a column was of another kind when they were pushed.
     """
+    check_pushed(tables, view, schema)
     table = pushed_table(view)
     number = pl.col(NUMBER)
     rows = tables.scan(table).filter(number < count).sort(number).with_columns((number + before).alias(ORDER))
+    present = rows.collect_schema()
+    new = [pl.lit(None, DTYPES[one.kind]).alias(one.name) for one in schema if one.name not in present]
+    rows = rows.with_columns(new)
     return RowSequence(table, rows, count, schema.names, _pictures(schema), (root,))
+
+
+def _check_kinds(had: Mapping[str, str], schema: Schema) -> None:
+    for column in schema:
+        if column.name not in had or DTYPES[Kind(had[column.name])] != DTYPES[column.kind]:
+            then = f"was {had[column.name]}" if column.name in had else "was not there"
+            raise DataError(
+                f"rows that were read before are asked for, when the column {column.name!r} {then}; now it is "
+                f"{column.kind} in {schema.file}",
+                cure=f"bring {schema.file} back as it was to have these rows, or run again to have new ones",
+                where={"file": schema.file, "column": column.name},
+            )
 
 
 def _pictures(schema: Schema) -> tuple[str, ...]:

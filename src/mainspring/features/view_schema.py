@@ -12,8 +12,10 @@ from mainspring.data.columns import values_of
 from mainspring.data.inference import infer
 from mainspring.data.inference_sample import read_sample
 from mainspring.data.parsing import parse
+from mainspring.data.reading import read_batches
 from mainspring.data.schema_file import read_schema, write_schema
 from mainspring.domain.feature_view import VIEW_SCHEMAS, FeatureView
+from mainspring.domain.numerals import PLAIN
 from mainspring.domain.schema import Column, Kind, Schema, Severity
 from mainspring.domain.source import Source
 
@@ -33,21 +35,39 @@ def view_schema(view: FeatureView, root: Path, environ: Mapping[str, str] | None
     """
     base = view.base
     path = root / VIEW_SCHEMAS / f"{base.name}.toml"
+    file = f"{VIEW_SCHEMAS}/{path.name}"
     if path.exists():
-        return read_schema(path)
+        return replace(read_schema(path), file=file)
     # The rows of a view are events of its entity, so the source's key need not be unique in them.
     found = infer(replace(base.root, key=None), root, time=base.time, environ=environ)
-    schema = Schema(tuple(_of_events(column) for column in found.schema))
+    schema = Schema(tuple(_of_events(column) for column in found.schema), file)
+    notes = dict(found.reasons)
     for name in base.keys:
         if like is not None and name in like and name in schema:
             schema = schema.with_column(_meeting(schema[name], like[name].kind, base.root, root, environ))
+        if name in schema and _are_numerals(schema[name], base.root, root, environ):
+            schema = schema.with_column(replace(schema[name], numerals=True))
+            notes[name] = f"{notes.get(name, 'texts')}; in plain digits, so that a request may send a number"
     path.parent.mkdir(exist_ok=True)
-    write_schema(path, schema, found.reasons)
+    write_schema(path, schema, notes)
     return schema
 
 
 def _of_events(column: Column) -> Column:
     return replace(column, unique=False, severity=Severity.WARNING)
+
+
+def _are_numerals(column: Column, source: Source, root: Path, environ: Mapping[str, str] | None) -> bool:
+    """Whether all texts of a key, to the last row, are whole numbers in plain digits."""
+    if column.kind not in _TEXT:
+        return False
+    any_there = False
+    for batch in read_batches(source, Schema((column,)), root, environ=environ):
+        plain = values_of(batch, column.name).drop_nulls().str.contains(PLAIN)
+        if not plain.all():
+            return False
+        any_there = any_there or plain.len() > 0
+    return any_there
 
 
 def _meeting(

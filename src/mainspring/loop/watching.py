@@ -114,7 +114,9 @@ class Watch:
             return self._looked
         jobs = self._version_of_jobs()
         stores = monitoring_stores(workspace, self._project)
-        found = evaluate(stores, model.name, model.watched, label_delay=self._label_delay)
+        found = evaluate(
+            stores, model.name, model.watched, label_delay=self._label_delay, stopping=self._stopping.is_set
+        )
         events = self._tell(found.measurements)
         self._looked_at, self._jobs = now, jobs
         self._again_at = self._not_before(found.again_at)

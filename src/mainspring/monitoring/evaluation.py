@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -46,6 +46,7 @@ def evaluate(
     monitors: Sequence[Monitor],
     *,
     label_delay: timedelta | None = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Evaluation:
     """Take in what is new, and let each monitor measure the windows that have ended since its last look.
 
@@ -55,15 +56,21 @@ def evaluate(
     Args:
         monitors: as the model declares them.
         label_delay: as the model declares it.
+        stopping: asked before each window, of which there may be many where nobody looked for long; those that are
+            left when it says so are measured by the next look.
     """
     of_jobs = evaluate_jobs(stores, model, monitors, label_delay=label_delay)
-    of_log = _evaluate_log(stores, model, monitors, label_delay)
+    of_log = _evaluate_log(stores, model, monitors, label_delay, stopping)
     found = sorted((*of_log.measurements, *of_jobs), key=lambda one: one.at)
     return replace(of_log, measurements=tuple(found))
 
 
 def _evaluate_log(
-    stores: Stores, model: str, monitors: Sequence[Monitor], label_delay: timedelta | None
+    stores: Stores,
+    model: str,
+    monitors: Sequence[Monitor],
+    label_delay: timedelta | None,
+    stopping: Callable[[], bool],
 ) -> Evaluation:
     tables, now = stores.tables, stores.clock.now()
     if not tables.exists(predictions_table(model)):
@@ -83,16 +90,17 @@ def _evaluate_log(
     hours = rows_by_hour(tables, model, until=now)
     first = hours[0][0] if hours else None
     due: list[tuple[Monitor, list[tuple[int, Window]]]] = []
-    ticks: dict[str, tuple[int, int]] = {}
     for monitor in monitors:
         before = until[monitor.name]
         windows = due_windows(monitor, measured_until=before, now=now, first=first, hours=hours)
         if windows:
             due.append((monitor, windows))
-            ticks[monitor.name] = (before, windows[-1][0])
     if not due:
         return Evaluation(rows, (), idle, again_at)
-    found = _measured(context, due)
+    found, last = _measured(context, due, stopping)
+    if not last:
+        return Evaluation(rows, (), idle)
+    ticks = {name: (until[name], tick) for name, tick in last.items()}
     write_measurements(tables, model, found, ticks=ticks)
     # After the measurements: who is killed in between looks at some labels once more, and knows them by then.
     known = {name: state for name, state in context.states.items() if name in ticks}
@@ -100,17 +108,23 @@ def _evaluate_log(
     return Evaluation(rows, tuple(found), idle, again_at)
 
 
-def _measured(context: Context, due: Sequence[tuple[Monitor, Sequence[tuple[int, Window]]]]) -> list[Measurement]:
-    """What the monitors say of the windows that are due for each."""
+def _measured(
+    context: Context, due: Sequence[tuple[Monitor, Sequence[tuple[int, Window]]]], stopping: Callable[[], bool]
+) -> tuple[list[Measurement], dict[str, int]]:
+    """What the monitors say of the windows that are due for each, and by monitor the tick of the last of them."""
     waits = dict.fromkeys(MonitorKind, timedelta(0))
     if any(monitor.kind in _BY_LABELS for monitor, _ in due):
         # Once for all monitors: it reads the labels of two weeks.
         waits |= dict.fromkeys(_BY_LABELS, label_wait(context))
     found: list[Measurement] = []
+    last: dict[str, int] = {}
     for monitor, windows in due:
         wait = waits[monitor.kind]
         for tick, window in windows:
+            if stopping():
+                return found, last
             at = replace(context, now=datetime.fromtimestamp(tick, UTC))
             shifted = Window(window.start - wait, window.end - wait)
             found += measured(at, monitor, shifted)
-    return found
+            last[monitor.name] = tick
+    return found, last

@@ -10,6 +10,7 @@ from typing import Protocol
 from mainspring.domain.release import InputField, Manifest, RuntimeKind
 from mainspring.domain.task import METRICS
 from mainspring.domain.verdict import Estimate
+from mainspring.release.card_views import views_section
 from mainspring.release.card_window import window_section
 from mainspring.release.card_words import code, interval, number, text, with_interval
 
@@ -70,6 +71,7 @@ class CardFacts:
         comparisons: with the champion, with a baseline, if there were any.
         intended_use: the user's own words, if there are any.
         primary_metric: by which the model was tuned.
+        views: of each feature view where its rows were from, in words.
     """
 
     source: str
@@ -82,6 +84,7 @@ class CardFacts:
     comparisons: Sequence[Comparison] = ()
     intended_use: str = ""
     extra_limits: Sequence[str] = field(default=())
+    views: Mapping[str, str] = field(default_factory=dict)
 
 
 def render_card(manifest: Manifest, facts: CardFacts) -> str:
@@ -98,6 +101,7 @@ def render_card(manifest: Manifest, facts: CardFacts) -> str:
         _gates(manifest),
         _limits(manifest, facts),
         _inputs(manifest),
+        views_section(manifest, facts.views),
         _lineage(manifest),
         _reproduction(manifest),
     )

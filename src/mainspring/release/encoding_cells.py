@@ -10,10 +10,10 @@ from mainspring.domain.release import InputField
 from mainspring.domain.request_values import (
     BLANKS,
     RefusedValue,
-    describe,
     read_boolean,
     read_integer,
     read_number,
+    read_text,
     read_time,
 )
 from mainspring.domain.schema import Kind
@@ -78,7 +78,7 @@ def text_reader(field: InputField) -> Text:
         if value is None:
             refuse_missing(field)
             return None
-        raise RefusedValue(f"is {describe(value)}, not a text", f"send the {field.kind} as a JSON string")
+        return read_text(field, value)
 
     return convert
 

@@ -49,6 +49,7 @@ def reading_field(column: Column, *, required: bool = False) -> InputField:
         true=column.true,
         false=column.false,
         personal=column.personal,
+        numerals=column.numerals,
     )
 
 

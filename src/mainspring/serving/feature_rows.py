@@ -6,17 +6,15 @@ A worker loads this with the first release that has views.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 from typing import Any, NoReturn
 
-from mainspring.domain.durations import parse_duration
 from mainspring.domain.ports_features import EntityKey, Vector, ViewId
 from mainspring.domain.release import InputField, Manifest, ViewInput
 from mainspring.errors import InvalidInput, StoreError, Unavailable
 from mainspring.features.keys import EntityKeys
-from mainspring.features.stairs import Window
-from mainspring.features.vectors import FeatureSlot, Outcome, VectorCodec, VectorLayout
+from mainspring.features.sealed_layout import layout_of
+from mainspring.features.vectors import Outcome, VectorCodec
 from mainspring.serving.feature_store import Vectors
 
 _LOG = logging.getLogger("mainspring.gateway")
@@ -161,21 +159,6 @@ class ReleaseViews:
                     _check_required(view, row, number, outcome)
                 filled[number] = row
         return filled, counts
-
-
-def layout_of(view: ViewInput) -> VectorLayout:
-    """What the vectors of a view hold.
-
-    Examples:
-        >>> from mainspring.domain.schema import Kind
-        >>> view = ViewInput("ads", "ads-0", (), {}, (("width", Kind.INTEGER),), {"width": 300}, ttl="1s")
-        >>> layout_of(view).features[0].default, layout_of(view).ttl
-        (300, 1000000)
-    """
-    windows = {one.name: Window.of(one.aggregation) for one in view.windows}
-    slots = tuple(FeatureSlot(name, kind, view.defaults.get(name), windows.get(name)) for name, kind in view.kinds)
-    ttl = None if view.ttl is None else parse_duration(view.ttl) // timedelta(microseconds=1)
-    return VectorLayout(view.view, slots, ttl)
 
 
 def _check_required(view: _View, row: Mapping[str, Any], number: int, outcome: Fetched) -> None:

@@ -153,7 +153,8 @@ def _keys(rows: Sequence[Mapping[str, Any]], key: str | None) -> list[str | None
 
 def _cells(values: list[Any], field: InputField, kind: str) -> pa.Array:
     """The values as the model read them; what needs no conversion goes over as a whole."""
-    if field.personal is not None or (kind == "string" and not field.missing and not field.strip):
+    as_it_is = kind == "string" and not (field.missing or field.strip or field.numerals)
+    if field.personal is not None or as_it_is:
         return _whole(values, kind, _text_or_none)
     if kind == "string":
         return _whole([_careful(text_reader(field), value) for value in values], kind, _text_or_none)

@@ -18,6 +18,7 @@ from mainspring.domain.request_values import (
     read_boolean,
     read_integer,
     read_number,
+    read_text,
     read_time,
     unless_missing,
 )
@@ -27,6 +28,7 @@ from mainspring.features.freshness import moment_of
 from mainspring.features.push import LONGEST_ID, ids_by_content
 from mainspring.serving.dataplane import Dataplane
 from mainspring.serving.feedback import Spooling
+from mainspring.serving.push_promises import keeping
 from mainspring.serving.push_record import PushRecord, encode_push
 
 _AT_ONCE = 100  # rows between two looks at what else the worker has to do
@@ -45,7 +47,12 @@ class _Reader:
 
     @classmethod
     def of(cls, view: ViewInput) -> "_Reader":
-        return cls(view, tuple(field.name for field in view.rows), tuple(_reader(field) for field in view.rows))
+        promised = {one.name: one for one in view.promises}
+        reads = tuple(
+            keeping(field, promised[field.name], _reader(field)) if field.name in promised else _reader(field)
+            for field in view.rows
+        )
+        return cls(view, tuple(field.name for field in view.rows), reads)
 
     def row(self, document: Any, number: int) -> tuple[Value, ...]:
         """Raises `InvalidInput`."""
@@ -193,13 +200,12 @@ def _of_kind(field: InputField) -> _Read:
 
 
 def _text(field: InputField, value: object) -> str:
-    if not isinstance(value, str):
-        raise RefusedValue(f"is {describe(value)}, not a text", f"send the {field.kind} as a JSON string")
+    text = read_text(field, value)
     try:
-        value.encode()
+        text.encode()
     except UnicodeEncodeError:
         raise RefusedValue("is no text of Unicode", "send a text without lone surrogates") from None
-    return value
+    return text
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -77,6 +77,9 @@ class ColumnProfile:
         self.moments.add(finite)
         ascending = finite if ordered else np.sort(finite)
         self.quantiles.add(ascending, ordered=True)
+        if not self.distinct.is_exact:  # most hashes are too large to count, however often they come
+            self.distinct.add(hash_numbers(ascending))
+            return
         first = np.empty(ascending.size, dtype=np.bool_)
         first[:1] = True
         np.not_equal(ascending[1:], ascending[:-1], out=first[1:])

@@ -56,8 +56,9 @@ class QuantileSketch:
         """
         values = np.asarray(values, dtype=np.float64)
         self.count += int(values.size)
+        was_empty = self._levels[0].size == 0
         self._levels[0] = np.concatenate([self._levels[0], values if ordered else np.sort(values)])
-        self._compact()
+        self._compact(ordered=was_empty)
 
     def merge(self, *others: QuantileSketch) -> None:
         """Take in all that other sketches have seen; the rank errors add up.
@@ -148,23 +149,30 @@ class QuantileSketch:
             seed=int(data["seed"]),
         )
 
-    def _compact(self) -> None:
+    def _compact(self, *, ordered: bool = False) -> None:
         level = 0
         while level < len(self._levels):
             if self._levels[level].size >= self.capacity:
-                self._compact_level(level)
+                ordered = self._compact_level(level, ordered=ordered)
+            else:
+                ordered = False
             level += 1
 
-    def _compact_level(self, level: int) -> None:
-        values = np.sort(self._levels[level], kind="stable")  # which merges the ascending runs that are there
+    def _compact_level(self, level: int, *, ordered: bool) -> bool:
+        """Move half of a level's values up; says whether they ascend there."""
+        values = self._levels[level]
+        if not ordered:
+            values = np.sort(values, kind="stable")  # which merges the ascending runs that are there
         pairs = values[: values.size // 2 * 2]
-        self._levels[level] = values[pairs.size :]  # an odd one stays
+        self._levels[level] = values[pairs.size :].copy()  # an odd one stays
         if level + 1 == len(self._levels):
             self._levels.append(np.empty(0))
             self._compactions.append(0)
         done = self._compactions[level]
         coin = int(np.random.default_rng([self.seed, level, done // 2]).integers(2))
         offset = coin if done % 2 == 0 else 1 - coin
+        was_empty = self._levels[level + 1].size == 0
         self._levels[level + 1] = np.concatenate([self._levels[level + 1], pairs[offset::2]])
         self._compactions[level] = done + 1
         self.rank_error += 2**level
+        return was_empty

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import DeltaError
@@ -337,6 +336,8 @@ def _files(delta: DeltaTable) -> list[tuple[str, str, int]]:
 
 
 def _by_partition(rows: pa.Table, partition: str) -> Iterator[tuple[str, pa.Table]]:
+    import pyarrow.compute as pc  # takes a while, and who only reads can do without
+
     column = rows.column(partition)
     for value in pc.unique(column):  # as Arrow's: to make one imports pandas where it is installed
         yield str(value.as_py()), rows.filter(pc.equal(column, value)).drop_columns([partition])

@@ -7,8 +7,12 @@ keeps a good part of a stream in memory, and a snapshot is its rows *in order*. 
 
 from __future__ import annotations
 
+import os
+import secrets
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,6 +20,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import create_table_with_add_actions
 
+from mainspring.clock import SYSTEM_CLOCK
 from mainspring.errors import StoreError, WorkspaceBusy
 from mainspring.stores.atomic import naming_a_full_disk
 from mainspring.stores.delta_added import added_files
@@ -32,6 +37,7 @@ _CONFIGURATION: dict[str, str | None] = {
     "delta.deletedFileRetentionDuration": "interval 36500 days",
 }
 _ATTEMPTS = 20  # at a commit that others were faster than
+_LOG = "_delta_log"
 
 
 class DeltaTables(DeltaLogs):
@@ -150,8 +156,34 @@ class DeltaTables(DeltaLogs):
         folder = self._folder(prefix)
         if not folder.is_dir():
             return []
-        found = (f"{prefix}/{place.name}" for place in folder.iterdir() if (place / "_delta_log").is_dir())
+        places = (place for place in folder.iterdir() if not place.name.startswith("."))
+        found = (f"{prefix}/{place.name}" for place in places if (place / _LOG).is_dir())
         return sorted(name for name in found if self.exists(name))
+
+    def touch(self, table: str) -> bool:
+        """See `Tables.touch`. It is the log's folder that tells: a commit changes its time, too."""
+        try:
+            os.utime(self._folder(table) / _LOG)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def remove(self, table: str, *, unused_for: timedelta) -> bool:
+        """See `Tables.remove`."""
+        folder = self._folder(table)
+        aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+        if not _is_older(folder, unused_for):
+            return False
+        try:
+            folder.rename(aside)  # whole or not at all
+        except FileNotFoundError:  # another process was faster
+            return False
+        if not _is_older(aside, unused_for):  # somebody came meanwhile
+            with suppress(OSError):
+                aside.rename(folder)
+            return False
+        rmtree(aside, ignore_errors=True)
+        return True
 
     def version(self, table: str) -> int:
         """The newest version. Raises `StoreError` where there is no such table."""
@@ -238,6 +270,14 @@ class DeltaTables(DeltaLogs):
             ) from error
         except DeltaError as error:
             raise _no_version(table, version, error) from error
+
+
+def _is_older(folder: Path, age: timedelta) -> bool:
+    try:
+        used = (folder / _LOG).stat().st_mtime
+    except FileNotFoundError:
+        return False
+    return used <= (SYSTEM_CLOCK.now() - age).timestamp()
 
 
 def _no_version(table: str, version: int | None, error: Exception) -> StoreError:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import polars as pl
 import pytest
 
 from mainspring.connection_features import Features
+from mainspring.data.schema_file import format_schema
 from mainspring.domain.budget import Budget
 from mainspring.domain.release import Manifest, ReleaseRef
 from mainspring.domain.run import RunState
-from mainspring.domain.schema import Kind
+from mainspring.domain.schema import Kind, Severity
 from mainspring.loop.lifecycle.labelled import take_labelled
 from mainspring.loop.lifecycle.labelled_answers import Shape
 from mainspring.loop.lifecycle.model_rows import ModelRows
@@ -166,6 +168,25 @@ def test_a_wrong_declaration_ends_the_run_by_naming_what_is_wrong(
     assert old in text
     (folder / file).write_text(text.replace(old, new))
     assert words in str(failing(folder).error)
+
+
+def test_what_a_view_s_schema_promises_ends_the_run_or_is_told(tmp_path: Path) -> None:
+    folder = make_posters(tmp_path / "posters", rows=200)
+    with opened(folder) as (project, workspace):
+        schema = workspace.offline(project).schema(project.views["visitor"])
+    place = folder / "schemas" / "visitor.toml"
+    pages = replace(schema["pages"], minimum=None, maximum=1, severity=Severity.WARNING)
+    text = format_schema(schema.with_column(pages), {})
+    place.write_text(text)
+    outcome = run(load_project(folder, {}), budget=Budget(trials=1))
+    assert outcome.error is None
+    assert outcome.report is not None
+    (told,) = (one for one in outcome.report.warnings if one.column == "visitor.pages")
+    assert told.place.startswith(", first visits.csv row ")
+    place.write_text(text.replace("maximum = 1\n", 'maximum = 1\nseverity = "error"\n'))
+    error = str(failing(folder).error)
+    assert "the view 'visitor', column 'pages': " in error
+    assert "of 'pages' in schemas/visitor.toml" in error
 
 
 def test_a_challenger_without_the_champions_features_is_still_compared_with_it(released_posters: Path) -> None:

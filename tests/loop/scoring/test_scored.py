@@ -37,10 +37,10 @@ def model(released_shop: Path):
 
 
 def score(workspace: Workspace, inputs: str = "new.csv", output: str = "out.parquet") -> Scored:
-    record = workspace.catalogue.find(ReleaseRef.parse("shop"))
+    project, record = open_project(Path(), {}), workspace.catalogue.find(ReleaseRef.parse("shop"))
     with workspace.open_release(record) as release:
         return score_release(
-            workspace, release, [inputs], output, root=Path(), keep_columns=False, threads=2, environ={}
+            workspace, project, release, [inputs], output, root=Path(), keep_columns=False, threads=2
         )
 
 
@@ -127,10 +127,11 @@ if where == "ending": watcher.JobWatcher.end = die
 if where == "recorded":
     import shutil
     shutil.rmtree = die
-with Workspace(open_project(Path(), {}).settings) as w:
+project = open_project(Path(), {})
+with Workspace(project.settings) as w:
     with w.open_release(w.catalogue.find(ReleaseRef.parse("shop"))) as opened:
-        score_release(w, opened, ["new.csv"], "out.parquet", root=Path(), keep_columns=False, threads=2,
-            environ={}, on_rows=rows)
+        score_release(w, project, opened, ["new.csv"], "out.parquet", root=Path(), keep_columns=False, threads=2,
+            on_rows=rows)
 """
 
 

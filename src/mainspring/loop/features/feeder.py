@@ -106,6 +106,9 @@ class Feeder:
             done = self._features.filler.fill(view, only_pushed=True)
         else:
             return False
+        for remark in done.remarks:
+            if known is None or remark not in known.remarks:
+                _LOG.warning("%s", remark)
         _LOG.info("the view %s: %d entities written, %d removed", view.name, done.written, done.removed)
         return False
 

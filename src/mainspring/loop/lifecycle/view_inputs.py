@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from mainspring.domain.aggregation import AggregateFunction
 from mainspring.domain.feature_view import FeatureRef, FeatureView
 from mainspring.domain.model import Model
-from mainspring.domain.release import ViewInput, WindowInput
-from mainspring.domain.schema import Column, Personal, Schema
+from mainspring.domain.release import InputField, RowPromise, ViewInput, WindowInput
+from mainspring.domain.schema import Column, Kind, Personal, Schema, Severity
 from mainspring.domain.source import Source
 from mainspring.release.inputs import reading_field
 
 if TYPE_CHECKING:
-    from mainspring.features.definition import Definition
+    from mainspring.features.definition import Definition, Key
     from mainspring.features.rows import Offline
 
 
@@ -46,7 +46,7 @@ def view_input(
     return ViewInput(
         view=view.name,
         id=definition.id,
-        keys=tuple(reading_field(schema[name]) for name in view.keys),
+        keys=tuple(_key_field(schema[key.name], key) for key in definition.keys),
         features={ref.name: ref.column for ref in model.view_features if ref.view is view},
         kinds=tuple((feature.name, feature.kind) for feature in definition.features),
         defaults={feature.name: feature.default for feature in definition.features if feature.default is not None},
@@ -60,7 +60,19 @@ def view_input(
         time=time_column(base),
         created=created_column(base),
         root="" if base is view else base.name,
+        promises=tuple(_promise(column) for column in offline.schema(view) if column.severity is Severity.ERROR),
     )
+
+
+def _promise(column: Column) -> RowPromise:
+    categories = column.categories if column.kind is Kind.CATEGORY else None
+    return RowPromise(column.name, column.nullable, column.minimum, column.maximum, categories)
+
+
+def _key_field(column: Column, key: Key) -> InputField:
+    """How requests name the entity: read as the model's source is, encoded as the view has it."""
+    kind = key.kind if key.numerals else column.kind
+    return replace(reading_field(column), kind=kind, numerals=key.numerals)
 
 
 def _origin(view: FeatureView, feature: str) -> str | None:

@@ -94,13 +94,13 @@ def _score(workspace: Workspace, project: Project, due: DueScore) -> dict[str, A
     with workspace.open_release(record) as release:
         scored = score_release(
             workspace,
+            project,
             release,
             inputs,
             str(place),
             root=project.root,
             keep_columns=due.job.keep_columns,
             threads=max(1, len(os.sched_getaffinity(0)) - 1),  # the gateway answers meanwhile
-            environ=project.environ,
         )
     found = ScoredMoment(str(record.ref), scored.result.rows, output)
     return dict(msgspec.to_builtins(found))

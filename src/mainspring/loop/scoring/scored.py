@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from mainspring.domain.model import Model
 from mainspring.domain.monitor import MonitorKind
 from mainspring.errors import WorkspaceBusy
 from mainspring.loop.watching import Watch, monitoring_stores
-from mainspring.project import SCHEMA_FILE
+from mainspring.project import SCHEMA_FILE, Project
 from mainspring.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Scored:
 
 def score_release(
     workspace: Workspace,
+    project: Project,
     release: OpenRelease,
     inputs: Sequence[str],
     output: str,
@@ -39,18 +40,19 @@ def score_release(
     root: Path,
     keep_columns: bool,
     threads: int,
-    environ: Mapping[str, str],
     on_rows: Callable[[int], None] | None = None,
 ) -> Scored:
     """Score files (or a Delta table) by a release of the workspace, and keep for its monitors what they were like.
 
     Args:
-        inputs, output, root, keep_columns, threads, environ, on_rows: as `batch.table.score_table` takes them.
+        project: whose views are looked at where the rows lack features and say when they happened.
+        inputs, output, root, keep_columns, threads, on_rows: as `batch.table.score_table` takes them.
 
     Raises:
         SourceNotFound, SourceFormatError, ValueParseError: the input is not what it should be.
-        UsageError: the output's name tells no format.
-        StoreError: the output is there, but the monitors' tables cannot be written; the same call goes on there.
+        UsageError: the output's name tells no format, or a view is not there as the release takes it.
+        StoreError: the online store does not answer; or the output is there, but the monitors' tables cannot be
+            written; the same call goes on there.
     """
     from mainspring.batch.table import score_table
     from mainspring.monitoring.jobs.watcher import JobWatcher
@@ -65,7 +67,8 @@ def score_release(
         root=root,
         keep_columns=keep_columns,
         threads=threads,
-        environ=environ,
+        environ=project.environ,
+        stores=workspace.view_stores(project),
         watcher=watcher,
         on_rows=on_rows,
     )

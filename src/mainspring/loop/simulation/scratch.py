@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mainspring.domain.feature_view import VIEW_SCHEMAS
 from mainspring.domain.source import Source
+from mainspring.loop.simulation.pushed import copy_pushed
 from mainspring.project import SCHEMA_FILE, load_project
 from mainspring.settings import FILE_NAME
 
@@ -23,7 +24,7 @@ _ROWS = "stream-start.parquet"
 def scratch_project(project: Project, folder: Path) -> Project:
     """The project's code and schemas in another folder, with every store there and nobody told of alerts.
 
-    Its feature views read the sources that the project's read.
+    Its feature views read the sources that the project's read, and have the rows that were pushed to these.
     """
     for place in project.source_files:
         copy = folder / place
@@ -40,6 +41,7 @@ def scratch_project(project: Project, folder: Path) -> Project:
     for view in scratch.views.values():
         if isinstance(view.source, Source):
             view.source = _in_place(view.source, project.root)
+    copy_pushed(project, scratch)
     return scratch
 
 

@@ -5,9 +5,8 @@ after that are followed by a detector of their own: whose truth comes late is of
 time (who pays late, who complains), and each is to be compared with its like. In one stream, a month's late
 labels that come at once would pass for a change.
 
-What is usual is known from the beginning where all labels come in time: a release brings rows with their truth
-from which it never learnt, and they stand before the first labels. Otherwise a release that came in the middle of
-a slow change, and is worse from day to day, would have its first bad days taken for what is usual.
+What is usual is learnt from a release's first labels, and not from the held-out rows that it was sealed with: what
+was so long ago may be gone for good, and each training for that would be followed by the next.
 
 What is not seen: labels that come more than a week after their hour was taken, and corrections of labels that were
 taken. The monitors of the performance, which look at a window as a whole, see corrections that are in time.
@@ -24,8 +23,6 @@ from mainspring.monitoring.concept.label_stream import Hour, beginning, grain, l
 from mainspring.monitoring.concept.signals import signals
 from mainspring.monitoring.concept.stream import HourSums, Stream
 from mainspring.monitoring.look import Look
-from mainspring.monitoring.performance.labelled import labelled
-from mainspring.release.reference_rows import read_reference_rows
 
 STATE_FORMAT = 2
 TIMELY, LATE = "timely", "late"
@@ -37,8 +34,6 @@ _MOST_MISSING = 2_000
 """Hours, or parts of them, that late labels are waited for; a week has 168 hours."""
 
 _MOST_CHANGES = 20
-_WHOLE = 20
-"""So many answers in the first hour, each with a label, show that labels come of all answers alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +134,6 @@ class Knowledge:
     def _feed(self, look: Look, name: str, hour: Hour) -> int:
         values = signals(hour.known, look.monitor.method)
         stream = self.streams[name]
-        if name == TIMELY and not stream.detector.seen and _is_whole(hour):
-            _take_for_usual(look, stream)
         for found in stream.feed(hour.start, values):
             since, seen = stream.hour_of(found.since), stream.hour_of(found.index)
             if not self._is_known(name, since):
@@ -160,18 +153,3 @@ class Knowledge:
     def _is_known(self, name: str, since: datetime) -> bool:
         """Whether the other stream has told of the change already."""
         return any(one["stream"] != name and since <= datetime.fromisoformat(one["seen"]) for one in self.changes)
-
-
-def _is_whole(hour: Hour) -> bool:
-    """Whether labels are of all answers, as the reference rows are, and not only of what is told at once."""
-    return hour.known.answered >= _WHOLE and len(hour.known.truth) == hour.known.answered
-
-
-def _take_for_usual(look: Look, stream: Stream) -> None:
-    """Show our own detector the release's reference rows; river's do not compare with what was so long ago."""
-    if look.monitor.method != "residual":
-        return
-    reference = read_reference_rows(look.context.folders[look.manifest.number], look.manifest)
-    known = None if reference is None else labelled(reference, look.manifest)
-    if known is not None and known.truth.size:
-        stream.detector.update(signals(known, look.monitor.method))

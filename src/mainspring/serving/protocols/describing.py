@@ -133,8 +133,8 @@ def field_schema(field: InputField) -> Schema:
         schema = {"type": "string", "format": "date-time"}
     else:
         schema = {"type": "string"}
-    if not field.required:
-        schema["type"] = [schema["type"], "null"]
+    types = [schema["type"], *(["integer"] if field.numerals else []), *([] if field.required else ["null"])]
+    schema["type"] = types if len(types) > 1 else types[0]
     if field.categories:
         schema["examples"] = list(field.categories[:10])
     elif field.minimum is not None and field.maximum is not None and field.kind.is_numeric:

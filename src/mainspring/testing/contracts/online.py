@@ -102,6 +102,13 @@ class OnlineContract:
         assert store.read([(ADS, [b"key0", b"key1", b"key2"])]) == [[b"v0", b"new1", b"v2"]]
         assert store.count(ADS) == 3
 
+    def test_of_two_vectors_in_one_write_the_later_one_stays(self, store: OnlineStore) -> None:
+        given = [*numbered(0, 130, b"one"), *numbered(60, 1, b"two"), *numbered(0, 1, b"two")]
+        assert store.write(ADS, given, fence=1) == 132
+        asked = [key for key, _ in numbered(0, 130)]
+        assert store.read([(ADS, asked)]) == [[dict(given)[key] for key in asked]]
+        assert store.count(ADS) == 130
+
     def test_removed_entities_are_gone(self, store: OnlineStore, other: OnlineStore) -> None:
         store.write(ADS, numbered(0, 3), fence=1)
         store.write(SHOPS, numbered(0, 3), fence=1)

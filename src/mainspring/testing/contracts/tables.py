@@ -77,6 +77,22 @@ class TablesContract:
         assert list(tables.names("predictions")) == ["predictions/adult", "predictions/shop"]
         assert list(tables.names("nosuch")) == []
 
+    def test_what_nobody_uses_is_removed_and_can_be_made_again(
+        self, tables: Tables, open_tables: Callable[[], Tables]
+    ) -> None:
+        assert not tables.touch("results/a")
+        assert not tables.remove("results/a", unused_for=timedelta(0))
+        tables.create("results/a", numbered(0, 3), transaction="t1")
+        assert tables.touch("results/a")
+        assert not open_tables().remove("results/a", unused_for=timedelta(hours=1))
+        assert tables.scan("results/a").collect().height == 3
+        assert open_tables().remove("results/a", unused_for=timedelta(0))
+        assert not tables.exists("results/a")
+        assert list(tables.names("results")) == []
+        assert not tables.touch("results/a")
+        tables.create("results/a", numbered(0, 2), transaction="t1")
+        assert tables.scan("results/a").collect().height == 2
+
     def test_a_transaction_happens_once(self, tables: Tables, open_tables: Callable[[], Tables]) -> None:
         first = tables.create("clicks", numbered(0, 3), transaction="t1")
         second = tables.append("clicks", numbered(3, 3), transaction="t2")

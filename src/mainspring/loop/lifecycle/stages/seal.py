@@ -170,7 +170,17 @@ def _facts(context: RunContext, evaluation: Evaluation, estimator: Any) -> CardF
         ),
         primary_metric=metric,
         comparisons=tuple(_comparisons(context, evaluation)),
+        views=_sources_of_views(context),
     )
+
+
+def _sources_of_views(context: RunContext) -> dict[str, str]:
+    """Where the rows of each view were from."""
+    from mainspring.release.card_views import rows_from
+
+    snapshots = context.workspace.snapshots
+    taken = context.model_rows.taken
+    return {name: rows_from(snapshots.find(one.snapshot).source, one.pushed) for name, one in taken.items()}
 
 
 def _labelled(context: RunContext) -> int:
