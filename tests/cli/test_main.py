@@ -90,7 +90,7 @@ def test_version(capfd):
         (["relases"], ["relases", "releases", "mainspring --help"]),
         (["run", "--bugdet", "3s"], ["--bugdet", "--budget", "mainspring run --help"]),
         (["run", "--trials", "0"], ["--trials", "1"]),
-        (["runs", "--limit", "many"], ["--limit", "integer"]),
+        (["runs", "--limit", "many"], ["--limit", "many", "valid int"]),
         (["promote"], ["MODEL@N"]),
         (["init"], ["init needs data", "--data FILE"]),
         (["init", "--data"], ["--data"]),
