@@ -44,7 +44,8 @@ def train(folder: Path) -> Agency:
 def rows_of(agency: Agency, shown: Impressions, *, first: int = 0) -> pl.DataFrame:
     """The impressions, with what the demo has in its feature views."""
     people, ads = agency.visitors, agency.ads
-    return frame_of(agency, shown, first=first).with_columns(
+    rows = frame_of(agency, shown, first=first).drop("visitor_id")
+    return rows.with_columns(
         interest=pl.Series(CATEGORIES).gather(people.interest[shown.visitor]),
         usual_hour=people.habit[shown.visitor],
         brightness=ads.brightness[shown.ad],
