@@ -1,8 +1,9 @@
 """Moments as people write them on the command line."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from mainspring.domain.durations import parse_duration
+from mainspring.domain.instants import in_utc
 from mainspring.errors import DeclarationError, UsageError
 
 
@@ -32,7 +33,7 @@ def read_moment(text: str, option: str, now: datetime) -> datetime:
         raise UsageError(f"{option} {text} is beyond all calendars", cure="give e.g. 7d") from error
     try:
         found = datetime.fromisoformat(text)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        return in_utc(found)
     except (ValueError, OverflowError) as error:
         raise UsageError(
             f"{option} {text!r} is no moment",

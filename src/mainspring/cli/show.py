@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mainspring.cli.output import Output
 from mainspring.cli.session import Session
+from mainspring.domain.instants import zoned
 from mainspring.domain.release import ReleaseRef
 from mainspring.errors import UnknownRelease, UsageError
 
@@ -274,4 +275,4 @@ def _time(text: str) -> datetime:
         raise UsageError(
             f"--as-of {text!r} is no time", cure="write e.g. 2026-05-01 or 2026-05-01T12:00:00Z; UTC is meant"
         ) from error
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return zoned(moment)

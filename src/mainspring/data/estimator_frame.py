@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mainspring.domain.instants import zoned
 from mainspring.domain.release import InputField
 from mainspring.domain.schema import Column, Kind
 from mainspring.errors import DataError
@@ -156,8 +157,7 @@ def _seconds(value: Any, name: str) -> float:
         whole = value.astype("datetime64[us]")
         return float("nan") if np.isnat(whole) else int(whole.astype(np.int64)) / 1e6
     if isinstance(value, datetime):
-        instant = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-        return ((instant - _EPOCH) // _MICROSECOND) / 1e6
+        return ((zoned(value) - _EPOCH) // _MICROSECOND) / 1e6
     if isinstance(value, int | float | np.number) and not isinstance(value, bool):
         return float(value)
     raise _wrong(value, name, "a time")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import polars as pl
+
+from mainspring.domain.instants import in_utc
 
 INSTANT = pl.Datetime("us", "UTC")
 
@@ -89,7 +91,7 @@ def _by_python(text: pl.Series, values: pl.Series, read: Callable[[str], datetim
         except ValueError:
             continue
         try:
-            table[each] = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+            table[each] = in_utc(moment)
         except OverflowError:
             continue
     if not table:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 
 from mainspring.data.labels import DTYPES, LABEL_SCHEMA, holding
+from mainspring.domain.instants import in_utc
 from mainspring.domain.ports import Tables
 from mainspring.domain.prediction_log import (
     PREDICTION_COLUMNS,
@@ -193,4 +194,4 @@ def _truth(said_of: Mapping[str, Sequence[str]]) -> list[pl.Expr]:
 def _utc(moment: datetime | None) -> datetime | None:
     if moment is None:
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return in_utc(moment)

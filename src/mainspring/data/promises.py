@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 import polars as pl
 
+from mainspring.domain.instants import zoned
 from mainspring.domain.numerals import PLAIN
 from mainspring.domain.schema import Column, Kind
 from mainspring.errors import DataError
@@ -51,8 +52,7 @@ def bound_of(column: Column, which: str, file: str) -> float | datetime | None:
     try:
         if column.kind is not Kind.TIME:
             return float(bound)
-        instant = datetime.fromisoformat(str(bound))
-        return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+        return zoned(datetime.fromisoformat(str(bound)))
     except ValueError as error:
         wanted = "an ISO 8601 time" if column.kind is Kind.TIME else "a number"
         raise DataError(

@@ -18,10 +18,11 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
+from mainspring.domain.instants import in_utc
 from mainspring.domain.prediction_log import TRUTH
 from mainspring.domain.truth import RefusedTruth, Truth, described, number, quoted
 from mainspring.errors import InvalidInput
@@ -222,8 +223,7 @@ def instant(value: object, field: str = "happened_at") -> datetime:
     """
     if isinstance(value, str):
         try:
-            moment = datetime.fromisoformat(value)
-            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+            return in_utc(datetime.fromisoformat(value))
         except (ValueError, OverflowError):
             pass
     cure = "send an ISO 8601 text, e.g. 2026-01-31T09:00:00Z"

@@ -4,11 +4,12 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
 from mainspring.domain.durations import parse_duration
+from mainspring.domain.instants import in_utc
 from mainspring.domain.measurement import Window
 from mainspring.domain.task import metric_named
 from mainspring.errors import DeclarationError
@@ -337,7 +338,7 @@ def named_window(text: str) -> Window:
 
 def _moment(text: str) -> datetime:
     found = datetime.fromisoformat(text)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return in_utc(found)
 
 
 def positive_duration(text: str, what: str) -> timedelta:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,10 +50,8 @@ def join(events: pl.DataFrame | pl.LazyFrame, views: Sequence[Joined], *, time: 
         DataError: a key or the time is absent or of another type, or a column is there already.
     """
     frame = events.collect() if isinstance(events, pl.LazyFrame) else events
-    _check_names(frame, views)
-    moments = moments_of(frame, time)
-    columns = [column for view in views for column in _features(frame, moments, _Held(view))]
-    return frame.hstack(columns)
+    # One view at a time is held in memory.
+    return _joined(frame, views, map(_Held, views), time)
 
 
 class Joiner:
@@ -67,9 +65,13 @@ class Joiner:
 
     def join(self, events: pl.DataFrame, *, time: str) -> pl.DataFrame:
         """As `join`."""
-        _check_names(events, self._views)
-        moments = moments_of(events, time)
-        return events.hstack([column for held in self._held for column in _features(events, moments, held)])
+        return _joined(events, self._views, self._held, time)
+
+
+def _joined(frame: pl.DataFrame, views: Sequence[Joined], held: Iterable[_Held], time: str) -> pl.DataFrame:
+    _check_names(frame, views)
+    moments = moments_of(frame, time)
+    return frame.hstack([column for one in held for column in _features(frame, moments, one)])
 
 
 def _check_names(frame: pl.DataFrame, views: Sequence[Joined]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 
 from mainspring.data.parsing import DTYPES
+from mainspring.domain.instants import zoned
 from mainspring.domain.ports_features import OnlineStore
 from mainspring.domain.schema import Kind
 from mainspring.errors import UsageError
@@ -91,11 +92,7 @@ def feature_series(name: str, kind: Kind, values: Sequence[Any]) -> pl.Series:
     """
     if kind is Kind.TIME:  # defaults are written as the user likes
         moments = [
-            None if value is None else microseconds(_utc(datetime.fromisoformat(value))) for value in values
+            None if value is None else microseconds(zoned(datetime.fromisoformat(value))) for value in values
         ]
         return pl.Series("value", moments, pl.Int64).cast(DTYPES[kind]).alias(name)
     return pl.Series("value", values, DTYPES[kind], strict=False).alias(name)
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
