@@ -14,6 +14,7 @@ def read_moment(text: str, option: str, now: datetime) -> datetime:
         UsageError: it is none of these.
 
     Examples:
+        >>> from datetime import UTC
         >>> noon = datetime(2026, 3, 29, 12, tzinfo=UTC)
         >>> read_moment("2h", "--since", noon).isoformat()
         '2026-03-29T10:00:00+00:00'
