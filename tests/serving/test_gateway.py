@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -134,6 +135,28 @@ def test_a_killed_worker_is_replaced_and_forgets_no_count(shop: Shop) -> None:
         assert 'mainspring_requests_total{model="adult",release="adult@1",status="200"} 11.0' in metrics
     finally:
         running.stop()
+
+
+def test_metrics_that_cannot_be_written_hold_up_no_answer(shop: Shop) -> None:
+    """Opening a pipe for writing waits until somebody reads it: a disk that hangs."""
+    shop.seal(1)
+    shop.promote(1)
+    running = start(shop)
+    try:
+        draft = next(shop.root.rglob("metrics")) / "0.draft"
+        running.wait_until(lambda: _made_a_pipe(draft))
+        for _ in range(10):
+            assert running.request("POST", "/predict/adult", ROW)[0] == 200
+            time.sleep(0.1)
+        assert draft.is_fifo(), "the metrics were to hang"
+    finally:
+        running.stop()
+
+
+def _made_a_pipe(place: Path) -> bool:
+    with suppress(FileExistsError):  # it is being written at this moment
+        os.mkfifo(place)
+    return place.is_fifo()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

@@ -4,7 +4,6 @@ import logging
 import secrets
 from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +55,7 @@ def open_journal(
     return spool, Journal(kept, secret, logged=logged, dropped=dropped, clock=clock)
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True, gc=False):
     """What a release answered, for the log; as the arguments of `Journal.predicted`.
 
     Attributes:

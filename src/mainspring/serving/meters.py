@@ -154,9 +154,16 @@ class Meters:
             found.setdefault(view, {})[outcome] = rows
         return found
 
-    def write(self) -> None:
-        """Let the other workers see the counts; no sync: after a power cut nobody asks for them."""
-        content = encode_counts(self._counts)
+    def content(self) -> bytes:
+        """The counts as they are now, for `write`."""
+        return encode_counts(self._counts)
+
+    def write(self, content: bytes) -> None:
+        """Let the other workers see the counts; no sync: after a power cut nobody asks for them.
+
+        Raises:
+            OSError: they cannot be written.
+        """
         if content != self._written:
             draft = self._file.with_suffix(".draft")
             draft.write_bytes(content)

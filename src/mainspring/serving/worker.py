@@ -61,6 +61,8 @@ from mainspring.serving.tls import RenewedCertificate, server_context
 _LOG = logging.getLogger("mainspring.gateway")
 _WARM_UP = 5.0  # seconds after which a worker listens though its releases are still loading
 _REPORT_EVERY = 1.0
+_TEND_EVERY = 0.25
+_COUNT_EVERY = 0.25
 _LOOK_AT_VIEWS = 5.0  # seconds
 
 
@@ -78,6 +80,7 @@ class Worker:
         self._loading = ThreadPoolExecutor(2, thread_name_prefix="release")
         self._meters = meters = Meters(self._table.parent / "metrics", orders.slot)
         self._proving = ThreadPoolExecutor(1, thread_name_prefix="key")
+        self._noting = ThreadPoolExecutor(1, thread_name_prefix="metrics")
         self._ring = KeyRing(self._proving, monotonic)
         self._access = Access(
             loopback=orders.loopback, token_digest=orders.token_digest, ring=self._ring, now=_seconds
@@ -191,6 +194,7 @@ class Worker:
             asyncio.create_task(self._listen(reader, writer)),
             asyncio.create_task(self._report(writer)),
             asyncio.create_task(self._tend()),
+            asyncio.create_task(self._count()),
             asyncio.create_task(self._watch_features()),
         ]
         try:
@@ -244,18 +248,27 @@ class Worker:
     async def _tend(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(_TEND_EVERY)
             if self._tls is not None:
                 self._tls.refresh()
-            try:
-                self._meters.connected(len(self._server.server_state.connections))
-                self._meters.resident(self.pool.size)
-                self._meters.write()
-            except OSError as error:  # a full disk costs the metrics, and no answer
-                _LOG.error("the metrics cannot be written: %s", error.strerror)
             for connection in list(self._server.server_state.connections):
                 if isinstance(connection, GuardedProtocol):
                     self._sweep(connection, loop.time())
+
+    async def _count(self) -> None:
+        """Show the metrics; a disk that is full or slow costs them alone.
+
+        Where a file system trims what it frees at once, each rename waits for the device.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_COUNT_EVERY)
+            self._meters.connected(len(self._server.server_state.connections))
+            self._meters.resident(self.pool.size)
+            try:
+                await loop.run_in_executor(self._noting, self._meters.write, self._meters.content())
+            except OSError as error:
+                _LOG.error("the metrics cannot be written: %s", error.strerror)
 
     async def _watch_features(self) -> None:
         """Say now and then how fresh the views of what is served are."""

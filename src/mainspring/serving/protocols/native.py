@@ -64,26 +64,36 @@ def answer_body(manifest: Manifest) -> Callable[[str, Outputs], bytes]:
     return body
 
 
-def predictions(spec: OutputSpec, outputs: Outputs) -> list[dict[str, Any]]:
-    """The answers as people read them.
+class _Value(msgspec.Struct, gc=False):
+    prediction: float
+
+
+class _Decision(msgspec.Struct, gc=False):
+    prediction: str
+    probabilities: dict[str, float]
+
+
+def predictions(spec: OutputSpec, outputs: Outputs) -> Sequence[msgspec.Struct]:
+    """The answers as people read them, one for each row.
 
     Examples:
         >>> from mainspring.domain.task import Task
-        >>> predictions(OutputSpec(Task.BINARY, ("no", "yes"), positive="yes"), [[0.25, 0.75]])
-        [{'prediction': 'yes', 'probabilities': {'no': 0.25, 'yes': 0.75}}]
+        >>> spec = OutputSpec(Task.BINARY, ("no", "yes"), positive="yes")
+        >>> msgspec.json.encode(predictions(spec, [[0.25, 0.75]]))
+        b'[{"prediction":"yes","probabilities":{"no":0.25,"yes":0.75}}]'
     """
-    decisions = spec.decide_all(outputs)
+    decisions: Any = spec.decide_all(outputs)
     classes = spec.classes
     if not classes:
-        return [{"prediction": value} for value in decisions]
+        return [_Value(value) for value in decisions]
     if len(classes) == 2:  # spelled out: it takes a third of the time
         first, second = classes
         return [
-            {"prediction": label, "probabilities": {first: one, second: two}}
+            _Decision(label, {first: one, second: two})
             for label, (one, two) in zip(decisions, outputs, strict=True)
         ]
     return [
-        {"prediction": label, "probabilities": dict(zip(classes, row, strict=True))}
+        _Decision(label, dict(zip(classes, row, strict=True)))
         for label, row in zip(decisions, outputs, strict=True)
     ]
 
