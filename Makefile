@@ -96,7 +96,7 @@ benchmark-score: compiled ## Batch scoring of 5 million rows, beside pandas + pr
 benchmark-prediction-log: compiled ## What the prediction log costs, and how quick a year of it is to read
 	@$(BIN)/python benchmarks/prediction_log.py
 
-benchmark-serving: compiled ## Requests a second of the gateway, beside what else serves such a model (15 minutes)
+benchmark-serving: compiled ## Requests a second of the gateway, beside what else serves such a model (25 minutes)
 	@.ci/system-packages required wrk
 	@$(BIN)/python benchmarks/serving.py $(BENCHMARK_ARGS)
 

@@ -215,7 +215,7 @@ def check_swaps(report: Report, found: dict[str, Any]) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one short round")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parts = [*ALL, _TRAFFIC, _SWAPS]
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=parts, help=f"of {', '.join(parts)}")
     parser.add_argument("--project", type=Path, help="the folder in which the trained project is kept and found")

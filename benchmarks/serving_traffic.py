@@ -52,10 +52,11 @@ def shadows(arena: Arena, rounds: int) -> dict[str, Any]:
             order = (("none", 0.0), ("a tenth", 0.1))
             shares.append({name: rate(share) for name, share in (order if number % 2 else reversed(order))})
         capacity = median(one["none"] for one in shares)
-        for number in range(min(rounds, 2)):
-            say(f"round {number + 1}: a shadow for all, at half the capacity")
+        for number in range(rounds):
+            say(f"round {number + 1} of {rounds}: a shadow for all, at half the capacity")
             both = {}
-            for name, share in (("none", 0.0), ("all", 1.0)):
+            order = (("none", 0.0), ("all", 1.0))
+            for name, share in order if number % 2 else reversed(order):
                 _set_share(workspace, share)
                 both |= {f"{name}: {key}": value for key, value in _at_rate(arena, server, capacity / 2).items()}
             open_rounds.append(both)

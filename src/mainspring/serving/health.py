@@ -3,14 +3,12 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from mainspring.domain.access import Role
 from mainspring.domain.release import Manifest
-from mainspring.serving.counts import Counts
 from mainspring.serving.exchange import Request, Response, Route
 from mainspring.serving.features import Features
 from mainspring.serving.meters import Meters
@@ -83,11 +81,11 @@ class Health:
 
     async def metrics(self, _: Request) -> Response:
         """Of all workers together."""
-        text = await asyncio.to_thread(_exposition, self._meters.everything(), self._meters.folder)
+        text = await asyncio.to_thread(_exposition, self._meters, self._meters.content())
         return Response(200, text, content_type=_TEXT)
 
 
-def _exposition(counts: Counts, folder: Path) -> bytes:
+def _exposition(meters: Meters, own: bytes) -> bytes:
     from mainspring.serving.exposition import exposition
 
-    return exposition(counts, folder)
+    return exposition(meters.everything(own), meters.folder)

@@ -155,7 +155,7 @@ class Meters:
         return found
 
     def content(self) -> bytes:
-        """The counts as they are now, for `write`."""
+        """The counts as they are now, for `write` and `everything`, which wait for the disk."""
         return encode_counts(self._counts)
 
     def write(self, content: bytes) -> None:
@@ -170,10 +170,13 @@ class Meters:
             draft.replace(self._file)
             self._written = content
 
-    def everything(self) -> Counts:
-        """What all workers counted."""
-        everything = Counts()
-        everything.merge(self._counts)
+    def everything(self, own: bytes | None = None) -> Counts:
+        """What all workers counted; reads files.
+
+        Args:
+            own: the `content` of this one, for another thread than that which counts.
+        """
+        everything = decode_counts(own or self.content())
         for place in sorted(self.folder.glob("*.counts")):
             if place != self._file and (theirs := _read(place)) is not None:
                 everything.merge(theirs)
