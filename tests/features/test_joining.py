@@ -1,5 +1,6 @@
 """The join of events with views: every event once and in order, whatever the types, zones and names."""
 
+import gc
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from mainspring.domain.feature_view import FeatureView
 from mainspring.domain.schema import Kind
 from mainspring.domain.source import Source
 from mainspring.errors import DataError
+from mainspring.features.asof import Timeline
 from mainspring.features.definition import CREATED_TIME, EVENT_TIME, ORDER, Definition, define
 from mainspring.features.joining import Joined, join
 
@@ -79,6 +81,27 @@ def test_rows_and_events_without_a_key_or_a_time_join_nothing() -> None:
     assert joined(definition, kept, events.with_columns(when=at(5)))["creative.width"].to_list() == [None, None]
     kept = rows(definition, (None, at(0), at(0), 1.0), (1, at(0), at(0), 4.0))
     assert joined(definition, kept, events.with_columns(when=at(5)))["creative.width"].to_list() == [None, 4.0]
+
+
+def test_one_view_at_a_time_is_held_in_memory() -> None:
+    first = view(WIDTH)
+    declared = FeatureView("second", source=ADS, key="ad", created="known")
+    second = define(declared, {**WIDTH, "at": Kind.TIME, "known": Kind.TIME}, {})
+    held: list[int] = []
+
+    def counted(frame: pl.DataFrame) -> pl.DataFrame:
+        held.append(sum(isinstance(one, Timeline) for one in gc.get_objects()))
+        return frame
+
+    kept = rows(first, (1, at(0), at(0), 10.0))
+    views = [
+        Joined(first, kept, first.names),
+        Joined(second, kept.map_batches(counted, projection_pushdown=False), second.names),
+    ]
+    found = join(pl.DataFrame({"ad": [1], "when": [at(5)]}), views, time="when")
+    assert found.row(0)[2:] == (10.0, 10.0)
+    assert held[0] == 0, "the first view's rows were let go of before the second's were read"
+    assert held[-1] == 1, "its own are counted"
 
 
 def test_several_keys_name_the_entity_together() -> None:

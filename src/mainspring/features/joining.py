@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -71,7 +73,8 @@ class Joiner:
 def _joined(frame: pl.DataFrame, views: Sequence[Joined], held: Iterable[_Held], time: str) -> pl.DataFrame:
     _check_names(frame, views)
     moments = moments_of(frame, time)
-    return frame.hstack([column for one in held for column in _features(frame, moments, one)])
+    # No name may hold a view while the next one is read.
+    return frame.hstack([*chain.from_iterable(map(partial(_features, frame, moments), held))])
 
 
 def _check_names(frame: pl.DataFrame, views: Sequence[Joined]) -> None:
