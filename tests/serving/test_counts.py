@@ -33,12 +33,12 @@ def test_workers_are_counted_together_and_a_successor_goes_on(tmp_path: Path) ->
         meters.answered("adult", "adult@1", 200, 0.003)
         meters.loaded("adult", refused=False)
         meters.taken()
-        meters.write(meters.content())
+        meters.write()
     first.batched(3)
     text = exposition(second.everything(), second.folder).decode()
     assert 'mainspring_requests_total{model="adult",release="adult@1",status="200"} 2.0' in text
     assert "mainspring_requests_in_flight 2.0" in text
-    first.write(first.content())
+    first.write()
     successor = Meters(tmp_path, 0)
     successor.answered("adult", "adult@1", 200, 0.003)
     text = exposition(successor.everything(), successor.folder).decode()

@@ -21,7 +21,7 @@ def test_stages_add_up_over_workers(tmp_path: Path) -> None:
     for meters in (first, second):
         meters.staged("adult", "adult@1", 10.0, (10.001, 10.004, 10.0045), 10.005)
         meters.connected(3)
-        meters.write(meters.content())
+        meters.write()
     text = exposition(first.everything(), first.folder).decode()
     labels = 'model="adult",release="adult@1",stage='
     for stage, seconds in (("read", 0.002), ("predict", 0.006), ("log", 0.001), ("encode", 0.001)):

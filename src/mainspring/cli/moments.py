@@ -33,8 +33,7 @@ def read_moment(text: str, option: str, now: datetime) -> datetime:
     except OverflowError as error:
         raise UsageError(f"{option} {text} is beyond all calendars", cure="give e.g. 7d") from error
     try:
-        found = datetime.fromisoformat(text)
-        return in_utc(found)
+        return in_utc(datetime.fromisoformat(text))
     except (ValueError, OverflowError) as error:
         raise UsageError(
             f"{option} {text!r} is no moment",

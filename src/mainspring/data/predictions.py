@@ -192,6 +192,4 @@ def _truth(said_of: Mapping[str, Sequence[str]]) -> list[pl.Expr]:
 
 
 def _utc(moment: datetime | None) -> datetime | None:
-    if moment is None:
-        return None
-    return in_utc(moment)
+    return None if moment is None else in_utc(moment)

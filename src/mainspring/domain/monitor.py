@@ -324,7 +324,7 @@ def named_window(text: str) -> Window:
         7
     """
     try:
-        start, end = (_moment(part) for part in text.split("/"))
+        start, end = (in_utc(datetime.fromisoformat(part)) for part in text.split("/"))
         if start < end:
             return Window(start, end)
     except ValueError:
@@ -334,11 +334,6 @@ def named_window(text: str) -> Window:
         cure=f"use {', '.join(REFERENCES)}, or a start and an end, the earlier one first, such as "
         "2026-01-01/2026-01-08",
     )
-
-
-def _moment(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    return in_utc(found)
 
 
 def positive_duration(text: str, what: str) -> timedelta:

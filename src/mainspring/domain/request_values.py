@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from mainspring.domain.instants import zoned
 from mainspring.domain.numerals import GREATEST_EXACT, is_misspelt
 from mainspring.domain.release import InputField
 
@@ -181,9 +182,7 @@ def _of_text(field: InputField, text: str) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = _in_declared_format(field, text)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // _MICROSECOND
+    return (zoned(moment) - _EPOCH) // _MICROSECOND
 
 
 def _in_declared_format(field: InputField, text: str) -> datetime:

@@ -158,12 +158,16 @@ class Meters:
         """The counts as they are now, for `write` and `everything`, which wait for the disk."""
         return encode_counts(self._counts)
 
-    def write(self, content: bytes) -> None:
+    def write(self, own: bytes | None = None) -> None:
         """Let the other workers see the counts; no sync: after a power cut nobody asks for them.
+
+        Args:
+            own: as `everything` takes it.
 
         Raises:
             OSError: they cannot be written.
         """
+        content = own or self.content()
         if content != self._written:
             draft = self._file.with_suffix(".draft")
             draft.write_bytes(content)

@@ -108,7 +108,7 @@ class Shadow:
                 return
             if monotonic() - written > _TURN:
                 with suppress(OSError):  # a full disk costs the metrics
-                    self._meters.write(self._meters.content())
+                    self._meters.write()
                 written = monotonic()
 
     def close(self) -> None:
@@ -118,7 +118,7 @@ class Shadow:
         for release in self._releases.values():
             release.close()
         with suppress(OSError):
-            self._meters.write(self._meters.content())
+            self._meters.write()
 
     def _heard(self) -> bool:
         with suppress(BlockingIOError, ConnectionError):
@@ -278,7 +278,7 @@ class Shadow:
         """The last words of a process that is ended in the middle of a batch."""
         self._count(model, number, "timeout", rows)
         with suppress(OSError):
-            self._meters.write(self._meters.content())
+            self._meters.write()
 
 
 def _accept(release: OpenRelease, fields: Sequence[str]) -> None:

@@ -254,7 +254,7 @@ def test_what_the_gateways_count_is_counted_from_the_step_s_beginning(workspace:
     meters = Meters(folder, 0)
     meters.shadowed("shop", "shop@2", "answered", 100)
     meters.shadowed("shop", "shop@2", "failed", 7)
-    meters.write(meters.content())
+    meters.write()
     _count_failures(workspace, state, known)
     assert known.failures == {}, "what was before the first look is of another step"
     meters.shadowed("shop", "shop@2", "answered", 40)
@@ -265,7 +265,7 @@ def test_what_the_gateways_count_is_counted_from_the_step_s_beginning(workspace:
         meters.fell_back("shop", "shop@2", "TimeoutError")
         meters.fell_back("shop", "shop@2", "InvalidInput")
         meters.answered_as("shop", "shop@2", "canary")
-    meters.write(meters.content())
+    meters.write()
     _count_failures(workspace, state, known)
     assert known.failures == {"failed": 8.0, "asked": 53.0}
 
