@@ -1,8 +1,9 @@
 """The join of events with views: every event once and in order, whatever the types, zones and names."""
 
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import polars as pl
@@ -17,9 +18,10 @@ from mainspring.domain.feature_view import FeatureView
 from mainspring.domain.schema import Kind
 from mainspring.domain.source import Source
 from mainspring.errors import DataError
+from mainspring.features import joining
 from mainspring.features.asof import Timeline
 from mainspring.features.definition import CREATED_TIME, EVENT_TIME, ORDER, Definition, define
-from mainspring.features.joining import Joined, join
+from mainspring.features.joining import Joined, Joiner, join
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
 ADS = Source("ads.parquet", time="at")
@@ -83,10 +85,14 @@ def test_rows_and_events_without_a_key_or_a_time_join_nothing() -> None:
     assert joined(definition, kept, events.with_columns(when=at(5)))["creative.width"].to_list() == [None, 4.0]
 
 
-def test_one_view_at_a_time_is_held_in_memory() -> None:
-    first = view(WIDTH)
+def two_views() -> tuple[Definition, Definition]:
     declared = FeatureView("second", source=ADS, key="ad", created="known")
-    second = define(declared, {**WIDTH, "at": Kind.TIME, "known": Kind.TIME}, {})
+    return view(WIDTH), define(declared, {**WIDTH, "at": Kind.TIME, "known": Kind.TIME}, {})
+
+
+def test_of_large_views_one_at_a_time_is_held_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joining, "_ROWS_AT_ONCE", 1)
+    first, second = two_views()
     held: list[int] = []
 
     def counted(frame: pl.DataFrame) -> pl.DataFrame:
@@ -100,8 +106,59 @@ def test_one_view_at_a_time_is_held_in_memory() -> None:
     ]
     found = join(pl.DataFrame({"ad": [1], "when": [at(5)]}), views, time="when")
     assert found.row(0)[2:] == (10.0, 10.0)
-    assert held[0] == 0, "the first view's rows were let go of before the second's were read"
+    assert held[1] == 0, "the first view's rows were let go of before the second's were read"
     assert held[-1] == 1, "its own are counted"
+
+
+def test_small_views_are_joined_at_the_same_time() -> None:
+    views, both = two_views(), Barrier(2)
+    length, keys, columns = 0, 1, 2  # what of a view is read, in this order
+
+    def meeting(read: Iterator[int]) -> Callable[[pl.DataFrame], pl.DataFrame]:
+        def meet(frame: pl.DataFrame) -> pl.DataFrame:
+            if next(read) == keys:
+                both.wait(60)
+            return frame
+
+        return meet
+
+    kept = rows(views[0], (1, at(0), at(0), 10.0))
+    given = [
+        Joined(
+            one,
+            kept.map_batches(meeting(iter([length, keys, columns])), projection_pushdown=False),
+            one.names,
+        )
+        for one in views
+    ]
+    assert join(pl.DataFrame({"ad": [1], "when": [at(5)]}), given, time="when").row(0)[2:] == (10.0, 10.0)
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 5, 100])
+def test_how_many_are_joined_at_the_same_time_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, rows_at_once: int
+) -> None:
+    monkeypatch.setattr(joining, "_ROWS_AT_ONCE", rows_at_once)
+    definitions = [
+        define(
+            FeatureView(name, source=ADS, key="ad", created="known"),
+            {**WIDTH, "at": Kind.TIME, "known": Kind.TIME},
+            {},
+        )
+        for name in ("a", "b", "c", "d")
+    ]
+    events = pl.DataFrame({"ad": [2, 1], "when": [at(5), at(0)]})
+    given = [
+        Joined(one, rows(one, *((ad, at(0), at(0), float(10 * place + ad)) for ad in range(place))), one.names)
+        for place, one in enumerate(definitions)  # of no row, one, two and three
+    ]
+    found = join(events, given, time="when")
+    assert found.columns == ["ad", "when", "a.width", "b.width", "c.width", "d.width"]
+    assert found.rows() == [
+        (2, at(5), None, None, None, 32.0),
+        (1, at(0), None, None, 21.0, 31.0),
+    ]
+    assert_frame_equal(Joiner(given).join(events, time="when"), found)
 
 
 def test_several_keys_name_the_entity_together() -> None:

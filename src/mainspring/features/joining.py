@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -25,7 +25,8 @@ from mainspring.features.entities import Entities, event_keys
 from mainspring.features.moments import moments_of
 from mainspring.features.windows import EARLIEST, aggregate
 
-_AT_ONCE = 8 << 20  # bytes of a view's columns that are in memory at the same time, but for one that has more
+_AT_ONCE = 48 << 20  # bytes of a view's columns that are in memory at the same time, but for one that has more
+_ROWS_AT_ONCE = 2_000_000  # of views that are joined at the same time, but for one that has more
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ def join(events: pl.DataFrame | pl.LazyFrame, views: Sequence[Joined], *, time: 
         DataError: a key or the time is absent or of another type, or a column is there already.
     """
     frame = events.collect() if isinstance(events, pl.LazyFrame) else events
-    # One view at a time is held in memory.
-    return _joined(frame, views, map(_Held, views), time)
+    lengths = [_length(view.rows) for view in views]
+    return _joined(frame, views, time, lengths, lambda place: _Held(views[place]))
 
 
 class Joiner:
@@ -67,14 +68,47 @@ class Joiner:
 
     def join(self, events: pl.DataFrame, *, time: str) -> pl.DataFrame:
         """As `join`."""
-        return _joined(events, self._views, self._held, time)
+        return _joined(events, self._views, time, [one.length for one in self._held], self._held.__getitem__)
 
 
-def _joined(frame: pl.DataFrame, views: Sequence[Joined], held: Iterable[_Held], time: str) -> pl.DataFrame:
+def _joined(
+    frame: pl.DataFrame, views: Sequence[Joined], time: str, lengths: Sequence[int], held: Callable[[int], _Held]
+) -> pl.DataFrame:
+    """Small views are joined at the same time, of large ones is one in memory.
+
+    Args:
+        lengths: how many rows each view has.
+        held: the view at a place.
+    """
     _check_names(frame, views)
     moments = moments_of(frame, time)
-    # No name may hold a view while the next one is read.
-    return frame.hstack([*chain.from_iterable(map(partial(_features, frame, moments), held))])
+
+    def features(place: int) -> list[pl.Series]:
+        return [*_features(frame, moments, held(place))]
+
+    columns: list[pl.Series] = []
+    for places in _together(lengths):
+        with ThreadPoolExecutor(len(places), thread_name_prefix="join") as pool:
+            columns += chain.from_iterable(pool.map(features, places))
+    return frame.hstack(columns)
+
+
+def _together(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """The places of neighbours that are short enough to be in memory at the same time."""
+    places: list[int] = []
+    rows = 0
+    for place, length in enumerate(lengths):
+        if places and rows + length > _ROWS_AT_ONCE:
+            yield places
+            places, rows = [], 0
+        places.append(place)
+        rows += length
+    if places:
+        yield places
+
+
+def _length(rows: pl.LazyFrame) -> int:
+    return int(rows.select(pl.len()).collect().item())
 
 
 def _check_names(frame: pl.DataFrame, views: Sequence[Joined]) -> None:
@@ -106,6 +140,7 @@ class _Held:
 
     Attributes:
         names: the features that are wanted, in order.
+        length: how many rows there are.
     """
 
     def __init__(self, view: Joined) -> None:
@@ -116,7 +151,7 @@ class _Held:
         self.definition = definition
         self.names = view.names
         self._rows = rows
-        self._length = frame.height
+        self.length = frame.height
         self._kept: Integers | None = None  # the rows that have a key and times, where some have not
         if any(frame.null_count().row(0)):
             whole = frame.select(pl.all_horizontal(pl.all().is_not_null()).arg_true())
@@ -133,13 +168,23 @@ class _Held:
         places = self.timeline.row[ranks]
         return places if self._kept is None else self._kept[places]
 
-    def columns(self, names: Sequence[str], places: pl.Series) -> Iterator[tuple[str, pl.Series]]:
-        """The rows' columns at these places, as many at a time as memory is meant for."""
-        together = max(1, _AT_ONCE // (8 * max(self._length, 1)))
+    def columns(
+        self, names: Sequence[str], places: Integers, there: pl.Series | None = None
+    ) -> Iterator[tuple[str, pl.Series]]:
+        """The rows' columns at these places, as many at a time as memory is meant for.
+
+        Args:
+            there: whether anything is at the place; everywhere where not given.
+        """
+        wanted = pl.Series(places, dtype=pl.UInt32)
+        together = max(1, _AT_ONCE // (8 * max(self.length, 1)))
         for first in range(0, len(names), together):
             frame = self._rows.select(cs.by_name(*names[first : first + together])).collect()
-            # In one piece, or each place would be looked for among the pieces.
-            frame = frame.rechunk().select(pl.all().gather(places))
+            # In one piece, or each place would be looked for among the pieces. Missing places would take three
+            # times as long as values that are taken away again.
+            frame = frame.rechunk()[wanted] if self.length else frame.clear(wanted.len())
+            if there is not None:
+                frame = frame.select(pl.when(there).then(pl.all()))
             for name in frame.columns:
                 yield name, frame.get_column(name).alias(HARMLESS)
 
@@ -155,10 +200,9 @@ def _own_values(held: _Held, features: Sequence[Feature], entity: Integers, at: 
         lifetime = ttl // timedelta(microseconds=1)
         oldest = np.maximum(at, EARLIEST + lifetime) - lifetime
         there[there] = timeline.event[ranks[there]] >= oldest[there]
-    places = np.zeros(ranks.size, np.uint32)
+    places = np.zeros(ranks.size, np.int64)
     places[there] = held.places(ranks[there])
-    wanted = pl.select(pl.when(pl.Series(there)).then(pl.Series(places))).to_series()
-    return dict(held.columns([one.name for one in features], wanted))
+    return dict(held.columns([one.name for one in features], places, pl.Series(there)))
 
 
 def _aggregates(held: _Held, features: Sequence[Feature], entity: Integers, at: Integers) -> dict[str, pl.Series]:
@@ -175,7 +219,7 @@ def _aggregates(held: _Held, features: Sequence[Feature], entity: Integers, at: 
             by_column.setdefault(aggregation.column, []).append((feature, aggregation))
     if not by_column:
         return made
-    order = pl.Series(held.places(np.arange(timeline.row.size)), dtype=pl.UInt32)
+    order = held.places(np.arange(timeline.row.size))
     for name, by_rank in held.columns(list(by_column), order):
         present = by_rank.is_not_null().to_numpy()
         for feature, aggregation in by_column[name]:
