@@ -5,15 +5,19 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mainspring.errors import DiskFull, StoreError, WorkspaceBusy
 from mainspring.features.online import sqlite
 from mainspring.features.online.sqlite import SqliteStore
+from mainspring.features.online.sqlite_file import _UNSEEN
 from mainspring.testing.contracts.online import ADS, SHOPS, numbered
 from mainspring.testing.contracts.online_emptied import EmptiedContract
 from mainspring.testing.full_disk import small_disk
@@ -38,7 +42,11 @@ class TestSqlite(EmptiedContract):
 
     @pytest.fixture
     def empty(self, path: Path) -> Callable[[], None]:
-        return path.unlink
+        def empty() -> None:
+            path.unlink()
+            time.sleep(2 * _UNSEEN)
+
+        return empty
 
 
 def child(path: Path, script: str) -> "subprocess.Popen[str]":
@@ -60,6 +68,33 @@ def said(process: "subprocess.Popen[str]") -> str:
 def test_it_is_the_owners_alone(store: SqliteStore, path: Path) -> None:
     store.write(ADS, numbered(0, 1), fence=1)
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+LONG = b"a key of more bytes than a place has"
+
+
+@pytest.mark.parametrize("keys", [(b"a", b"a"), (b"a", b"b"), (LONG, LONG), (b"a", LONG), (LONG, b"a", LONG)])
+def test_one_entity_of_each_view_is_found_whatever_the_keys_are(store: SqliteStore, keys: tuple[bytes]) -> None:
+    views = [f"view{number}-0123456789ab" for number in range(len(keys))]
+    for view in views:
+        store.write(view, [(key, view.encode() + key) for key in (b"a", b"b", LONG)], fence=1)
+    asked = [(view, [key]) for view, key in zip(views, keys, strict=True)]
+    assert store.read(asked) == [[view.encode() + key] for view, (key,) in asked]
+    assert store.read([(view, [b"other" + key]) for view, (key,) in asked]) == [[None]] * len(keys)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=9), min_size=60, max_size=80))
+def test_the_places_of_many_keys_are_those_of_each(keys: list[bytes]) -> None:
+    assert sqlite._places(keys) == [sqlite._place(key) for key in keys]
+    short = [key[:7] for key in keys]
+    assert sqlite._places(short) == [sqlite._place(key) for key in short]
+    assert all((one == other) == (sqlite._place(one) == sqlite._place(other)) for one in short for other in short)
+
+
+def test_of_a_key_that_is_written_twice_the_later_vector_stays(store: SqliteStore) -> None:
+    keys = [b"b", b"a", LONG, b"c", b"a", LONG]
+    store.write(ADS, [(key, b"%d" % number) for number, key in enumerate(keys)], fence=1)
+    assert store.read([(ADS, [b"a", b"b", b"c", LONG])]) == [[b"4", b"0", b"3", b"5"]]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -237,7 +272,7 @@ def test_a_reader_does_not_hold_up_a_writer_nor_see_half_of_it(store: SqliteStor
 
 
 def test_keys_with_one_digest_are_never_mixed_up(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "_place", len)  # a digest that is no good
+    monkeypatch.setattr(sqlite, "_place", lambda key: -len(key))  # a digest that is no good
     store.write(ADS, [(b"one", b"1")], fence=1)
     with pytest.raises(StoreError, match="two keys"):
         store.write(ADS, [(b"three", b"3"), (b"two", b"2")], fence=1)
