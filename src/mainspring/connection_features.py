@@ -176,7 +176,7 @@ class Features:
 
         Args:
             full: look at every entity, whatever is known of earlier times.
-            written: told how many entities of a view were written, now and then.
+            written: told by how many more the entities that were written are, now and then.
 
         Raises:
             UsageError: there is no such view.
@@ -184,7 +184,7 @@ class Features:
             DataError, FeatureError: a view's rows are not what they should be.
             StoreError: a store does not answer.
         """
-        chosen = [self.view(name) for name in views] if views else self.views.values()
+        chosen = [self.view(name) for name in views or self.views]
         return [self.filler.fill(view, full=full, written=written or _nothing) for view in chosen]
 
     def freshness(self) -> pl.DataFrame:

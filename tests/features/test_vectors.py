@@ -1,7 +1,5 @@
 """A vector gives back at each moment what went into it."""
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -61,12 +59,6 @@ def test_many_at_once_are_each_one(rows, at) -> None:
     codec = VectorCodec(layout())
     columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * len(KINDS)
     assert codec.encode_all(columns, [at] * len(rows)) == [codec.encode(row, at) for row in rows]
-
-
-def test_no_number_is_missing() -> None:
-    codec = VectorCodec(VectorLayout("ads", (FeatureSlot("a", Kind.NUMBER, -1.0), FeatureSlot("b", Kind.NUMBER))))
-    vectors = codec.encode_all([[math.nan, 2.0, None], [1.0, math.nan, 3.0]], [0, 0, 0])
-    assert [codec.read(vector, 0)[1] for vector in vectors] == [[-1.0, 1.0], [2.0, None], [-1.0, 3.0]]
 
 
 def test_a_row_counts_until_its_ttl_and_not_a_microsecond_longer() -> None:

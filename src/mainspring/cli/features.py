@@ -10,7 +10,6 @@ from mainspring.cli.session import Session, verb
 
 if TYPE_CHECKING:
     from mainspring.connection_features import Features
-    from mainspring.domain.materialised import Materialised
     from mainspring.workspace import Workspace
 
 app = typer.Typer(
@@ -162,13 +161,7 @@ def materialize(
     project = session.loaded_project()
     with session.workspace() as workspace, RowProgress(session.output) as bar:
         features = Features(workspace, project)
-        names = list(views or features.views)
-        for name in names:
-            features.view(name)  # a wrong name is told before the first is done
-        done: list[Materialised] = []
-        for name in names:
-            told = _Told(bar)
-            done += features.materialize(name, full=full, written=told)
+        done = features.materialize(*views or (), full=full, written=bar.advance)
         now = workspace.clock.now()
     session.output.document({"views": done})
     if not done:
@@ -184,18 +177,6 @@ def materialize(
     )
     for remark in dict.fromkeys(remark for one in done for remark in one.remarks):
         session.output.line(f"warning: {remark}")
-
-
-class _Told:
-    """Hands to a bar by how many more the entities are."""
-
-    def __init__(self, bar: Any) -> None:
-        self._bar = bar
-        self._before = 0
-
-    def __call__(self, entities: int) -> None:
-        self._bar.advance(entities - self._before)
-        self._before = entities
 
 
 def _view(features: "Features", name: str, known: Any, users: Any) -> dict[str, Any]:

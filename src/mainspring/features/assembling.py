@@ -133,4 +133,9 @@ def _aggregated(
 def _plain(rows: pl.DataFrame, name: str, kind: Kind) -> list[Any]:
     """A column's values as the encodings take them."""
     values = values_of(rows, name)
-    return (values.dt.epoch("us") if kind is Kind.TIME else values).to_list()
+    match kind:
+        case Kind.TIME:
+            values = values.dt.epoch("us")
+        case Kind.NUMBER:
+            values = values.fill_nan(None)
+    return values.to_list()

@@ -54,7 +54,7 @@ class Filler:
         Args:
             full: look at every entity, whatever is known of earlier materialisations.
             only_pushed: take the source to be as it was at the last time, and look at pushed rows alone.
-            written: told how many entities were written, now and then.
+            written: told by how many more the entities that were written are, now and then.
 
         Raises:
             WorkspaceBusy: another process fills the view.

@@ -22,7 +22,7 @@ from mainspring.domain.ports_features import EntityKey, OnlineStore, Vector
 from mainspring.features.assembling import Assembler
 from mainspring.features.definition import EVENT_TIME, Definition
 from mainspring.features.freshness import Mark, Rows, encode_mark
-from mainspring.features.newest import keys_of, known_rows
+from mainspring.features.newest import keys_of, known_in_memory, known_rows
 
 ROWS_AT_ONCE = 1_000_000
 """In memory; of more the entities are taken in parts."""
@@ -82,7 +82,7 @@ def materialise(
         before: the store's mark.
         change: against what the mark says.
         fence: of the lease that the caller holds.
-        written: told how many entities were written, now and then.
+        written: told by how many more the entities that were written are, now and then.
 
     Raises:
         WorkspaceBusy: another one has taken the view over.
@@ -91,7 +91,7 @@ def materialise(
     name = definition.id
     known = known_rows(definition, rows, until)
     if change.touched is None and rows.select(pl.len()).collect().item() <= rows_at_once:
-        known = known.collect().lazy()  # all of them are needed: they are read once
+        known = known_in_memory(definition, rows, until).lazy()  # all of them are needed: they are read once
     count, newest_event = _extent(known)
     begun = before or Mark()
     if source not in begun.begun:
@@ -110,8 +110,9 @@ def materialise(
             # Of a store without a mark nothing is known, and nothing is in it.
             pairs = zip(keys, vectors, strict=True)
             changed = pairs if before is None else list(_changed(store, assembler, name, pairs, until))
-            puts += store.write(name, changed, fence=fence)
-            written(puts)
+            put = store.write(name, changed, fence=fence)
+            puts += put
+            written(put)
         del part
     removed = 0
     if change.gone is not None:

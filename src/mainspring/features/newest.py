@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import polars.selectors as cs
 
+from mainspring.features.asof import Integers
 from mainspring.features.definition import CREATED_TIME, EVENT_TIME, ORDER, Definition
+from mainspring.features.entities import Entities
 
 _MOMENT = pl.Datetime("us", "UTC")
-_PLACE = "__place"
 
 
 def keys_of(definition: Definition) -> cs.Selector:
@@ -23,9 +25,20 @@ def known_rows(definition: Definition, rows: pl.LazyFrame, until: int) -> pl.Laz
         rows: of the view, as `features.rows` gives them.
         until: the moment, in microseconds.
     """
+    return rows.filter(_counts(definition, until))
+
+
+def known_in_memory(definition: Definition, rows: pl.LazyFrame, until: int) -> pl.DataFrame:
+    """As `known_rows`; where all of them count, as they mostly do, none is copied."""
+    frame = rows.collect()
+    counts = frame.select(_counts(definition, until).fill_null(value=False)).to_series()
+    return frame if counts.all() else frame.filter(counts)
+
+
+def _counts(definition: Definition, until: int) -> pl.Expr:
     moment = pl.lit(until, pl.Int64).cast(_MOMENT)
     named = pl.all_horizontal(keys_of(definition).is_not_null())
-    return rows.filter(pl.col(EVENT_TIME) <= moment, pl.col(CREATED_TIME) <= moment, named)
+    return pl.all_horizontal(pl.col(EVENT_TIME) <= moment, pl.col(CREATED_TIME) <= moment, named)
 
 
 def newest_rows(definition: Definition, known: pl.DataFrame) -> pl.DataFrame:
@@ -35,13 +48,21 @@ def newest_rows(definition: Definition, known: pl.DataFrame) -> pl.DataFrame:
         known: rows as `known_rows` leaves them.
 
     Returns:
-        These rows, in the order in which they stand in `known`.
+        One of these rows for each entity; where the key is a whole number, in its order.
     """
-    keys = keys_of(definition)
-    # A selector of several columns would be taken for each by itself.
-    entity = keys.as_expr() if len(definition.keys) == 1 else pl.struct(keys)
-    times = known.select(keys, EVENT_TIME)
-    newest = known.filter(times.select(pl.col(EVENT_TIME) == pl.col(EVENT_TIME).max().over(entity)).to_series())
-    # Few are left, and most of those alone.
-    last = newest.select(keys, CREATED_TIME, ORDER).with_row_index(_PLACE).sort(CREATED_TIME, ORDER)
-    return newest[last.unique(keys, keep="last").get_column(_PLACE).sort()]
+    keys = known.select(keys_of(definition)).get_columns()
+    entities = Entities(keys)
+    entity, event = entities.of(keys), _microseconds(known, EVENT_TIME)
+    newest = np.full(entities.count, np.iinfo(np.int64).min)
+    np.maximum.at(newest, entity, event)
+    place = np.flatnonzero(event == newest[entity])  # few are left, and most of those alone
+    left = known[pl.Series(place)]
+    order = np.lexsort((left.get_column(ORDER).to_numpy(), _microseconds(left, CREATED_TIME), entity[place]))
+    whose = entity[place[order]]
+    last = np.ones(whose.size, bool)
+    np.not_equal(whose[1:], whose[:-1], out=last[:-1])
+    return left[pl.Series(order[last])]
+
+
+def _microseconds(rows: pl.DataFrame, time: str) -> Integers:
+    return rows.get_column(time).to_physical().to_numpy()

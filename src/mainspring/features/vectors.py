@@ -9,7 +9,6 @@ Imports nothing but the standard library, numpy and msgspec: gateway workers use
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from operator import ne
 from typing import Any
 
 import msgspec
@@ -31,6 +30,9 @@ class Outcome(StrEnum):
     FOUND = "found"
     MISSING = "missing"  # the store has no vector of it
     EXPIRED = "expired"  # its newest row is older than the view's ttl
+
+
+_FOUND = Outcome.FOUND  # a member of an enumeration takes as long to name as a vector's number to read
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +93,8 @@ class VectorCodec:
         self._windows = [(place, slot.window) for place, slot in enumerate(layout.features) if slot.window]
         self._rows = [place for place, slot in enumerate(layout.features) if not slot.window]
         self._times = [place for place, slot in enumerate(layout.features) if slot.kind is Kind.TIME]
-        self._numbers = [
-            place for place, slot in enumerate(layout.features) if slot.kind is Kind.NUMBER and slot.window is None
-        ]
         self._ttl = layout.ttl if self._rows else None
+        self._has_defaults = any(value is not None for value in self.absent)
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(list[Any]).decode
 
@@ -102,7 +102,7 @@ class VectorCodec:
         """The vector of one entity.
 
         Args:
-            values: one for each feature, in order: `None` or NaN where missing, times as microseconds, of a
+            values: one for each feature, in order: `None` where missing (never NaN), times as microseconds, of a
                 feature with a window its stairs.
             event_time: of its newest row, in microseconds.
         """
@@ -110,11 +110,7 @@ class VectorCodec:
 
     def encode_all(self, columns: Sequence[Sequence[object]], event_times: Sequence[int]) -> list[Vector]:
         """The vectors of many entities, given by column; see `encode`."""
-        given = list(columns)
-        for place in self._numbers:
-            if any(map(ne, given[place], given[place])):
-                given[place] = [None if value != value else value for value in given[place]]
-        return list(map(self._encode, zip(*given, event_times, strict=True)))
+        return list(map(self._encode, zip(*columns, event_times, strict=True)))
 
     def read(self, vector: Vector | None, now: int) -> tuple[Outcome, Sequence[Value]]:
         """The features' values at `now`, in order, as a request would carry them; defaults where there are none.
@@ -133,7 +129,7 @@ class VectorCodec:
                 raise ValueError(f"{len(values)} features in place of {self._width}")
             for place, window in self._windows:
                 values[place] = value_at(window, values[place], now)
-            outcome = Outcome.FOUND
+            outcome = _FOUND
             if self._ttl is not None and now - at > self._ttl:
                 outcome = Outcome.EXPIRED
                 for place in self._rows:
@@ -147,7 +143,7 @@ class VectorCodec:
                 cure=f"fill the online store anew: mainspring features materialize {self.layout.view} --full",
                 where={"view": self.layout.view},
             ) from error
-        if None in values:
+        if self._has_defaults and None in values:
             absent = self.absent
             values = [absent[place] if value is None else value for place, value in enumerate(values)]
         return outcome, values
