@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -62,8 +63,8 @@ def online_values(project: Connection) -> dict[str, float]:
     return {}
 
 
-def _reader(project: Connection) -> Callable[[Sequence[int]], dict[str, Sequence[object]]]:
-    """As the gateway does: key values in, feature values out; by column, as Feast's `to_dict` gives them."""
+def _reader(project: Connection) -> Callable[[Sequence[int]], list[dict[str, object]]]:
+    """As the gateway does: key values in, rows with the features out."""
     from mainspring.features.keys import EntityKeys
     from mainspring.features.layout import key_fields, layout_of
     from mainspring.features.vectors import VectorCodec
@@ -71,22 +72,26 @@ def _reader(project: Connection) -> Callable[[Sequence[int]], dict[str, Sequence
     features, store = project.features, project._workspace.online
     definitions = [features.offline.definition(view) for view in features.views.values()]
     codecs = [VectorCodec(layout_of(definition)) for definition in definitions]
-    names = [[definition.column(name) for name in definition.names] for definition in definitions]
+    views = [definition.id for definition in definitions]
+    names = ["entity", *(one.column(name) for one in definitions for name in one.names)]
     keys = EntityKeys(key_fields(definitions[0]))
 
-    def read(entities: Sequence[int]) -> dict[str, Sequence[object]]:
+    def read(entities: Sequence[int]) -> list[dict[str, object]]:
         encoded = [keys.of_row({"entity": entity}) for entity in entities]
         now = time.time_ns() // 1_000
-        found = store.read([(definition.id, encoded) for definition in definitions])
-        columns: dict[str, Sequence[object]] = {"entity": entities}
-        for codec, wanted, vectors in zip(codecs, names, found, strict=True):
-            values = [codec.read(vector, now)[1] for vector in vectors]
-            columns.update(zip(wanted, zip(*values, strict=True), strict=True))
-        return columns
+        found = store.read([(view, encoded) for view in views])
+        values = [
+            [codec.read(vector, now)[1] for vector in vectors]
+            for codec, vectors in zip(codecs, found, strict=True)
+        ]
+        return [
+            dict(zip(names, [entity, *chain.from_iterable(row)], strict=True))
+            for entity, *row in zip(entities, *values, strict=True)
+        ]
 
-    first = read([0])
-    assert len(first) == 1 + VIEWS * FEATURES
-    assert (None,) not in first.values()
+    (first,) = read([0])
+    assert list(first) == names
+    assert None not in first.values()
     return read
 
 
@@ -101,5 +106,6 @@ TASKS: dict[str, Callable[[Connection], dict[str, float]]] = {
 
 if __name__ == "__main__":
     with mainspring.connect(Path.cwd()) as connected:
-        assert len(connected.features.views) == VIEWS  # declared before the time is taken, as Feast's are
+        assert len(connected.features.views) == VIEWS  # declared, and the registry opened, before the time is
+        assert connected.features.offline is not None  # taken, as Feast's are by `apply`
         print(json.dumps(TASKS[sys.argv[1]](connected)))
