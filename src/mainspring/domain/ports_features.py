@@ -24,7 +24,7 @@ class OnlineStore(Protocol):
 
     A store may be emptied from outside (a flush, a deleted file). Where a view has gone since it was last `marked`
     or written through this object, `write`, `remove` and `mark` raise `StoreError` until `marked` is asked again:
-    a mark never stands for vectors that are gone.
+    a mark never stands for vectors that are gone. A `read` sees it within two milliseconds.
 
     Raises: every method raises `StoreError` where the store cannot be reached, says no or takes longer than its
         time limit, and never gives a wrong vector.

@@ -25,7 +25,7 @@ from mainspring.features.entities import Entities, event_keys
 from mainspring.features.moments import moments_of
 from mainspring.features.windows import EARLIEST, aggregate
 
-_AT_ONCE = 48 << 20  # bytes of a view's columns that are in memory at the same time, but for one that has more
+_AT_ONCE = 16 << 20  # bytes of a view's columns that are in memory at the same time, but for one that has more
 _ROWS_AT_ONCE = 2_000_000  # of views that are joined at the same time, but for one that has more
 
 
