@@ -165,6 +165,19 @@ def test_what_a_deleted_file_left_behind_is_not_taken_for_the_new_ones(store: Sq
         assert again.count(ADS) == 2
 
 
+def test_a_reader_that_did_not_look_makes_no_file_in_the_place_of_a_deleted_one(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write(ADS, numbered(0, 1), fence=1)
+    store.close()  # as if another thread were using the connection
+    monkeypatch.setattr(store._file, "_look_again", time.monotonic() + 600)
+    path.unlink()
+    assert store.read([(ADS, [b"key0"])]) == [[None]]
+    store.marked(ADS)
+    store.write(ADS, numbered(0, 1), fence=1)
+    assert store.read([(ADS, [b"key0"])]) == [[b"v0"]]
+
+
 def test_a_writer_of_a_deleted_file_ends_and_harms_no_new_one(store: SqliteStore, path: Path) -> None:
     endless = (
         "from mainspring.errors import StoreError\n"

@@ -105,7 +105,8 @@ class SqliteFile:
             try:
                 kept, connection = self._idle.pop()
             except IndexError:
-                return identity, self._open()
+                # Opened unseen, an empty file would be made in the place of one that is gone.
+                return (identity, self._open()) if look else self._take()
             if kept == identity:
                 return kept, connection
             connection.close()
