@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from mainspring.domain.measurement import METRICS_FILE
 from mainspring.domain.model import Model
 from mainspring.errors import MainspringError, WorkspaceBusy
-from mainspring.loop.retraining.breaker import BREAKER
+from mainspring.loop.own_alerts import OWN
 from mainspring.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class Watch:
         events = raise_alerts(
             workspace.records,
             model.name,
-            (*model.everything_watched, BREAKER),
+            (*model.everything_watched, *OWN),
             self._for_alerts(found),
             now=workspace.clock.now(),
             settings=workspace.settings.alerts,

@@ -25,7 +25,8 @@ from mainspring.domain.trigger_rules import FIRST_ROWS
 from mainspring.domain.trigger_signals import Held
 from mainspring.errors import WorkspaceBusy
 from mainspring.loop.lifecycle.workflow import run_lease
-from mainspring.loop.retraining.breaker import BREAKER, tell_breaker
+from mainspring.loop.own_alerts import BREAKER
+from mainspring.loop.retraining.breaker import tell_breaker
 from mainspring.loop.retraining.state import read_state
 from mainspring.loop.retraining.triggers import Triggers, next_trigger
 from mainspring.settings import load_settings

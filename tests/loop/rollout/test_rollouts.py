@@ -22,7 +22,9 @@ from mainspring.domain.routing import Arm, Shadowing, Share, Traffic, assign
 from mainspring.domain.run import Run, RunState, Stage
 from mainspring.domain.source import Source
 from mainspring.errors import UsageError, WorkspaceBusy
+from mainspring.loop.own_alerts import LOST_TARGET
 from mainspring.loop.rollout import by_hand as by_hand
+from mainspring.loop.rollout.lost_target import LostTargets
 from mainspring.loop.rollout.rollouts import advance_rollouts, begin_rollout
 from mainspring.release.sealing import seal
 from mainspring.release.signing import signing_key
@@ -245,6 +247,30 @@ def test_a_corrupt_target_is_passed_over_for_the_champion_before_it(production: 
     assert production.state.end is RolloutEnd.ROLLED_BACK
     told = [one for one in records.history("adclick") if one.kind == "rollback target"]
     assert [(one.detail["release"], "cannot answer again" in one.reason) for one in told] == [(WORSE, True)]
+
+
+def test_a_target_that_cannot_return_is_told_by_an_alert_until_another_champion_is_made(
+    production: Production,
+) -> None:
+    records = production.workspace.records
+    records.set_alias("adclick", Alias.CHAMPION, WORSE, actor="test", reason="second")
+    production.begin()
+    by_hand.promote(production.workspace, production.record(GOOD), actor="ana", reason="now", wait_seconds=0)
+    lost = LostTargets(production.workspace, production.model)
+    assert lost.tell() == []
+    shutil.rmtree(production.workspace.settings.releases / "adclick" / str(WORSE))
+    by_hand.rollback(production.workspace, "adclick", actor="ana", reason="worse", wait_seconds=0)
+    (fired,) = lost.tell()
+    assert (fired.kind, fired.alert.monitor, fired.alert.severity) == ("fired", LOST_TARGET.name, "critical")
+    assert f"adclick@{WORSE} cannot answer again" in fired.alert.causes[0].note
+    assert "mainspring releases adclick" in fired.alert.causes[0].note
+    assert lost.tell() == []
+    assert LostTargets(production.workspace, production.model).tell() == [], "another controller says it no more"
+    production.clock.sleep(60)
+    by_hand.promote(production.workspace, production.record(GOOD), actor="ana", reason="again", wait_seconds=0)
+    assert lost.tell() == []
+    production.clock.sleep(3)
+    assert [event.kind for event in lost.tell()] == ["resolved"]
 
 
 def test_without_labels_it_holds_until_the_deadline(production: Production) -> None:

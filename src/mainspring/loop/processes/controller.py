@@ -28,6 +28,7 @@ from mainspring.loop.processes.training_process import TrainingOrders
 from mainspring.loop.processes.work_process import WorkProcess
 from mainspring.loop.retraining.breaker import tell_breaker
 from mainspring.loop.retraining.triggers import ACTOR, Triggers
+from mainspring.loop.rollout.lost_target import LostTargets
 from mainspring.loop.rollout.rollouts import advance_rollouts
 from mainspring.loop.scoring.schedule import DueScore, ScheduledScores
 from mainspring.loop.watching import Look, Watch
@@ -66,6 +67,7 @@ class Controller:
         self._stopping = threading.Event()
         self._watching = ExitStack()
         self._triggers = Triggers(workspace, project.model, project.root, project.environ)
+        self._lost_targets = LostTargets(workspace, project.model)
         self._training: WorkProcess | None = None
         self._scores = ScheduledScores(workspace, project.settings.scores)
         self._scoring: tuple[DueScore, WorkProcess] | None = None
@@ -162,6 +164,7 @@ class Controller:
             state = decision.state
             where = state.end or (f"{state.stage} {state.step + 1}" if state.stage == "canary" else state.stage)
             _LOG.info("rollout of %s@%d: %s: %s", state.model, state.challenger, where, state.note)
+        self._lost_targets.tell()
 
     def _train(self) -> None:
         if self._training is not None and not self._is_trained(self._training):

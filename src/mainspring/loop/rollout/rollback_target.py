@@ -12,6 +12,8 @@ from mainspring.workspace import Workspace
 
 ROLLED_BACK = "rolled back"
 """How the reason begins of a change of champion that takes one back."""
+CANNOT_RETURN = "rollback target"
+"""The kind of the history's entry for a release that was to return and could not."""
 _LOG = logging.getLogger("mainspring.controller")
 _CHANGES = 1_000
 
@@ -66,7 +68,7 @@ def good_champion(workspace: Workspace, model: str, wanted: int, *, but: int, ac
             _LOG.error("%s", reason)
             workspace.records.record_event(
                 model,
-                "rollback target",
+                CANNOT_RETURN,
                 actor=actor,
                 reason=reason,
                 detail={"release": number, "to_go": but},
