@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # each store is imported when it is first asked for: `--help`
     from mainspring.project import Project
     from mainspring.release.catalogue import Catalogue
     from mainspring.release.opening import OpenRelease
+    from mainspring.serving.gateway_records import GatewayRecords
 
 
 class Workspace:
@@ -40,6 +41,14 @@ class Workspace:
         from mainspring.stores.records import SqlRecords
 
         return SqlRecords(self.settings.records_url, self.clock)
+
+    def gateway_records(self) -> GatewayRecords:
+        """The records for a gateway, which is to answer soon: opened when it does."""
+        from mainspring.serving.gateway_records import RecordsAfterFirstLook
+        from mainspring.stores.records_first_look import first_look
+
+        first = first_look(self.settings.records_url)
+        return RecordsAfterFirstLook(first, lambda: self.records, self.clock)
 
     @cached_property
     def tables(self) -> Tables:

@@ -2,15 +2,18 @@
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 
 from mainspring.clock import SYSTEM_CLOCK
 from mainspring.errors import MainspringError
 from mainspring.serving.gateway import run_gateway
+from mainspring.serving.gateway_records import RecordsAfterFirstLook
 from mainspring.serving.logs import log_to
 from mainspring.serving.options import GatewayOptions
 from mainspring.settings import GatewaySettings, LogSettings
 from mainspring.stores.records import SqlRecords
+from mainspring.stores.records_first_look import first_look
 
 
 def main() -> int:
@@ -26,14 +29,16 @@ def main() -> int:
         features=given.get("features") or f"sqlite:///{root / 'features.db'}",
         log=LogSettings(**given["log"]),
     )
-    records = SqlRecords(f"sqlite:///{root / 'records.db'}")
+    url = f"sqlite:///{root / 'records.db'}"
+    opened = cache(lambda: SqlRecords(url))
+    records = RecordsAfterFirstLook(first_look(url), opened, SYSTEM_CLOCK)
     try:
         run_gateway(options, records, SYSTEM_CLOCK, announce=lambda address: print(address, flush=True))
     except MainspringError as error:
         print(f"error: {error}", flush=True)
         return error.exit_code
     finally:
-        records.close()
+        opened().close()
     return 0
 
 

@@ -18,7 +18,8 @@ from mainspring.errors import DiskFull, SettingsError, StoreError
 from mainspring.stores.records import SqlRecords
 from mainspring.stores.records_engine import Engine
 from mainspring.stores.records_migrations import upgrade
-from mainspring.stores.records_schema import VERSION, history
+from mainspring.stores.records_schema import history
+from mainspring.stores.records_version import VERSION
 from mainspring.testing.contracts.records import RecordsContract, a_release, a_run
 from mainspring.testing.contracts.records_alerts import an_alert
 from mainspring.testing.contracts.records_features import a_materialised

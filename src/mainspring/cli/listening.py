@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,8 +11,8 @@ import typer
 from mainspring.cli.session import Session
 
 if TYPE_CHECKING:
+    from mainspring.serving.gateway_records import GatewayRecords
     from mainspring.settings import GatewaySettings
-    from mainspring.workspace import Workspace
 
 Host = Annotated[str | None, typer.Option(metavar="ADDRESS", help="The address to listen on [127.0.0.1].")]
 Port = Annotated[
@@ -30,11 +31,13 @@ def listening_at(
     return replace(settings, **given)  # type: ignore[arg-type]
 
 
-def tell_address(session: Session, workspace: "Workspace", settings: "GatewaySettings", address: str) -> None:
+def tell_address(
+    session: Session, records: "GatewayRecords", settings: "GatewaySettings", address: str, now: datetime
+) -> None:
     """Say that the gateway listens there, and how to ask it."""
-    models = [route.model for route in workspace.records.routes().routes]
+    models = [route.model for route in records.routes().routes]
     session.output.document({"address": address, "workers": settings.workers, "models": models})
-    keys, now = workspace.records.api_keys(), workspace.clock.now()
+    keys = records.api_keys()
     live = settings.token is not None or any(key.state(now) == "live" for key in keys)
     for line in greeting(address, models, keyed=live or bool(keys), open_to_none=bool(keys) and not live):
         session.output.line(line)

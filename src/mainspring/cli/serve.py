@@ -40,11 +40,12 @@ def serve(
         workspace = served.workspace
         settings = listening_at(workspace.settings.gateway, host, port, workers)
         log_to(sys.stderr, as_json=is_json(settings.log_format))
+        records, clock = workspace.gateway_records(), workspace.clock
         run_gateway(
             served.options(settings),
-            workspace.records,
-            workspace.clock,
-            announce=lambda address: tell_address(session, workspace, settings, address),
+            records,
+            clock,
+            announce=lambda address: tell_address(session, records, settings, address, clock.now()),
         )
 
 

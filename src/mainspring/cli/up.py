@@ -34,7 +34,7 @@ def up(
 
     def announce(found: "Up") -> None:
         with Workspace(project.settings) as workspace:
-            tell_address(session, workspace, settings, found.address)
+            tell_address(session, workspace.records, settings, found.address, workspace.clock.now())
         session.output.line(describe(project.model.name, project.model.retrain is not None))
         sys.stdout.flush()
 

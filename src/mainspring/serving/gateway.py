@@ -12,9 +12,9 @@ from contextlib import suppress
 from types import FrameType
 
 from mainspring.clock import Clock
-from mainspring.domain.ports import Records
 from mainspring.errors import MainspringError, StoreError, UsageError
 from mainspring.serving.drainer_process import DrainerOrders, DrainerProcess
+from mainspring.serving.gateway_records import GatewayRecords
 from mainspring.serving.judge import Judge
 from mainspring.serving.keys import KnownKeys, known_keys, write_keys
 from mainspring.serving.logs import is_json
@@ -37,7 +37,7 @@ _TTL = 10.0  # seconds after its last report for which a worker counts as live
 
 def run_gateway(
     options: GatewayOptions,
-    records: Records,
+    records: GatewayRecords,
     clock: Clock,
     *,
     announce: Callable[[str], object] = str,
@@ -69,7 +69,7 @@ class Gateway:
     options: checked by the caller.
     """
 
-    def __init__(self, options: GatewayOptions, records: Records, clock: Clock) -> None:
+    def __init__(self, options: GatewayOptions, records: GatewayRecords, clock: Clock) -> None:
         self._options = options
         self._records = records
         self._clock = clock

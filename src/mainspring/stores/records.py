@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from mainspring.clock import SYSTEM_CLOCK, Clock
 from mainspring.domain.release import Alias, ReleaseRecord, ReleaseRef
-from mainspring.domain.routing import Route, Routes, Traffic
+from mainspring.domain.routing import Routes, Traffic
 from mainspring.domain.run import Run
 from mainspring.domain.snapshot import Snapshot
 from mainspring.errors import StoreError, UnknownRelease, UnknownSnapshot
@@ -25,8 +25,10 @@ from mainspring.stores.records_migrations import upgrade
 from mainspring.stores.records_outbox import SqlOutbox
 from mainspring.stores.records_rows import (
     moment,
+    numbers_by_alias,
     release_of,
     release_row,
+    routes_of,
     run_of,
     run_row,
     snapshot_of,
@@ -40,9 +42,10 @@ from mainspring.stores.records_schema import (
     releases,
     runs,
     snapshots,
+    traffic,
     workers,
 )
-from mainspring.stores.records_traffic import all_traffic, check_traffic, traffic_of, write_traffic
+from mainspring.stores.records_traffic import check_traffic, traffic_of, write_traffic
 
 _SHORTEST_PREFIX = 6
 
@@ -252,31 +255,10 @@ class SqlRecords(SqlKeys, SqlAlerts, SqlOutbox, SqlHistory, SqlLoop, SqlFeatures
 
     def routes(self) -> Routes:
         with self._engine.reading() as connection:
-            rules = all_traffic(connection)
-            named: dict[str, dict[str, int]] = {}
-            for row in connection.execute(sa.select(aliases).order_by(aliases.c.model)):
-                named.setdefault(row.model, {})[row.alias] = row.number
-            routed = [model for model, numbers_of in named.items() if Alias.CHAMPION in numbers_of]
-            digests: dict[str, dict[int, str]] = {model: {} for model in routed}
-            places: dict[str, dict[int, str]] = {model: {} for model in routed}
-            sealed = sa.select(releases).where(releases.c.model.in_(routed)).order_by(releases.c.number)
-            for row in connection.execute(sealed):
-                digests[row.model][row.number] = row.digest
-                places[row.model][row.number] = row.place
-            return Routes(
-                _generation(connection),
-                tuple(
-                    Route(
-                        model,
-                        champion=named[model][Alias.CHAMPION],
-                        challenger=named[model].get(Alias.CHALLENGER),
-                        digests=digests[model],
-                        places=places[model],
-                        traffic=rules.get(model, Traffic()),
-                    )
-                    for model in routed
-                ),
-            )
+            named = numbers_by_alias(connection.execute(sa.select(aliases).order_by(aliases.c.model)))
+            sealed = sa.select(releases).where(releases.c.model.in_(list(named))).order_by(releases.c.number)
+            rules = connection.execute(sa.select(traffic))
+            return routes_of(_generation(connection), named, connection.execute(sealed), rules)
 
     # Gateway workers
 

@@ -7,12 +7,12 @@ import msgspec
 import sqlalchemy as sa
 
 from mainspring.clock import Clock
-from mainspring.domain.access import ApiKey, Role
+from mainspring.domain.access import ApiKey
 from mainspring.domain.history import EntryKind
 from mainspring.errors import StoreError, UsageError
 from mainspring.stores.records_engine import Engine
 from mainspring.stores.records_history import append
-from mainspring.stores.records_rows import moment, time_of
+from mainspring.stores.records_rows import key_of, moment, time_of
 from mainspring.stores.records_schema import api_keys, generation
 
 
@@ -26,7 +26,7 @@ class SqlKeys:
         with self._engine.writing() as connection:
             same_id = connection.execute(sa.select(api_keys).where(api_keys.c.id == key.id)).one_or_none()
             if same_id is not None:
-                if _key(same_id) == key:
+                if key_of(same_id) == key:
                     return
                 raise StoreError(f"there is a key of the id {key.id} already", cure="create another")
             same_name = sa.select(api_keys.c.id).where(
@@ -60,7 +60,7 @@ class SqlKeys:
                 raise UsageError(
                     f"there is no key {name!r}", cure="see `mainspring keys list`", where={"key": name}
                 )
-            key = _key(next((row for row in rows if row.revoked_at is None), rows[0]))
+            key = key_of(next((row for row in rows if row.revoked_at is None), rows[0]))
             if key.revoked_at is not None:
                 return key
             now = moment(self._clock.now())
@@ -71,7 +71,7 @@ class SqlKeys:
     def api_keys(self) -> Sequence[ApiKey]:
         query = sa.select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id.desc())
         with self._engine.reading() as connection:
-            return [_key(row) for row in connection.execute(query)]
+            return [key_of(row) for row in connection.execute(query)]
 
 
 def _tell(connection: sa.Connection, clock: Clock, key: ApiKey, actor: str, what: str) -> None:
@@ -79,15 +79,3 @@ def _tell(connection: sa.Connection, clock: Clock, key: ApiKey, actor: str, what
     detail = {"key": key.name, "id": key.id, "generation": present}
     of_no_model = ""
     append(connection, clock.now(), of_no_model, EntryKind.KEY, actor=actor, reason=what, detail=detail)
-
-
-def _key(row: sa.Row[tuple[object, ...]]) -> ApiKey:
-    return ApiKey(
-        id=row.id,
-        name=row.name,
-        digest=row.digest,
-        roles=msgspec.json.decode(row.roles, type=tuple[Role, ...]),
-        created_at=time_of(row.created_at),
-        expires_at=None if row.expires_at is None else time_of(row.expires_at),
-        revoked_at=None if row.revoked_at is None else time_of(row.revoked_at),
-    )

@@ -10,7 +10,8 @@ from mainspring.domain.history import BEGINNING, EntryKind
 from mainspring.errors import StoreError
 from mainspring.stores.records_history import append
 from mainspring.stores.records_rows import time_of
-from mainspring.stores.records_schema import TABLES, VERSION, generation, history_head, schema_version
+from mainspring.stores.records_schema import TABLES, generation, history_head, schema_version
+from mainspring.stores.records_version import VERSION
 
 # The database itself refuses to change the history.
 _APPEND_ONLY = {

@@ -1,12 +1,19 @@
-"""The words of the domain as rows of the records database, and back."""
+"""The words of the domain as rows of the records database, and back.
 
+A row is whatever has the columns as attributes: SQLAlchemy's, or one that was read without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-import sqlalchemy as sa
 
-from mainspring.domain.release import ReleaseRecord, RuntimeKind
+from mainspring.domain.access import ApiKey, Role
+from mainspring.domain.release import Alias, ReleaseRecord, RuntimeKind
+from mainspring.domain.routing import Route, Routes, Traffic
 from mainspring.domain.run import Run, RunState, Stage
 from mainspring.domain.snapshot import Snapshot, SourcePart
 from mainspring.domain.verdict import Estimate
@@ -40,7 +47,7 @@ def run_row(run: Run) -> dict[str, Any]:
     }
 
 
-def run_of(row: sa.Row[Any]) -> Run:
+def run_of(row: Any) -> Run:
     return Run(
         id=row.id,
         model=row.model,
@@ -70,7 +77,7 @@ def snapshot_row(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def snapshot_of(row: sa.Row[Any]) -> Snapshot:
+def snapshot_of(row: Any) -> Snapshot:
     return Snapshot(
         id=row.id,
         source=row.source,
@@ -97,7 +104,7 @@ def release_row(record: ReleaseRecord) -> dict[str, Any]:
     }
 
 
-def release_of(row: sa.Row[Any], aliases: tuple[str, ...]) -> ReleaseRecord:
+def release_of(row: Any, aliases: tuple[str, ...]) -> ReleaseRecord:
     return ReleaseRecord(
         model=row.model,
         number=row.number,
@@ -108,6 +115,64 @@ def release_of(row: sa.Row[Any], aliases: tuple[str, ...]) -> ReleaseRecord:
         runtime=RuntimeKind(row.runtime),
         metrics=msgspec.json.decode(row.metrics, type=dict[str, Estimate]),
         aliases=aliases,
+    )
+
+
+def key_of(row: Any) -> ApiKey:
+    return ApiKey(
+        id=row.id,
+        name=row.name,
+        digest=row.digest,
+        roles=msgspec.json.decode(row.roles, type=tuple[Role, ...]),
+        created_at=time_of(row.created_at),
+        expires_at=None if row.expires_at is None else time_of(row.expires_at),
+        revoked_at=None if row.revoked_at is None else time_of(row.revoked_at),
+    )
+
+
+def rules_of(rules: str) -> Traffic:
+    return msgspec.json.decode(rules, type=Traffic)
+
+
+def numbers_by_alias(aliases: Iterable[Any]) -> dict[str, dict[str, int]]:
+    """By model, in the order of the rows."""
+    named: dict[str, dict[str, int]] = {}
+    for row in aliases:
+        named.setdefault(row.model, {})[row.alias] = row.number
+    return named
+
+
+def routes_of(
+    generation: int, named: Mapping[str, Mapping[str, int]], releases: Iterable[Any], traffic: Iterable[Any]
+) -> Routes:
+    """The routes of every model that has a champion.
+
+    Args:
+        named: as `numbers_by_alias` gives them.
+        releases: at least those of these models.
+        traffic: the rules of every model that has some.
+    """
+    routed = [model for model, numbers in named.items() if Alias.CHAMPION in numbers]
+    digests: dict[str, dict[int, str]] = {model: {} for model in routed}
+    places: dict[str, dict[int, str]] = {model: {} for model in routed}
+    for row in releases:
+        if row.model in digests:
+            digests[row.model][row.number] = row.digest
+            places[row.model][row.number] = row.place
+    rules = {row.model: rules_of(row.rules) for row in traffic}
+    return Routes(
+        generation,
+        tuple(
+            Route(
+                model,
+                champion=named[model][Alias.CHAMPION],
+                challenger=named[model].get(Alias.CHALLENGER),
+                digests=digests[model],
+                places=places[model],
+                traffic=rules.get(model, Traffic()),
+            )
+            for model in routed
+        ),
     )
 
 

@@ -2,8 +2,6 @@
 
 import sqlalchemy as sa
 
-VERSION = 5
-
 TABLES = sa.MetaData()
 
 _MOMENT = sa.BigInteger  # microseconds since 1970, UTC: both backends keep it exactly

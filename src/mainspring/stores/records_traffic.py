@@ -10,18 +10,14 @@ from mainspring.domain.history import EntryKind
 from mainspring.domain.routing import Traffic
 from mainspring.errors import UsageError
 from mainspring.stores.records_history import append
+from mainspring.stores.records_rows import rules_of
 from mainspring.stores.records_schema import traffic
-
-
-def all_traffic(connection: sa.Connection) -> dict[str, Traffic]:
-    """The rules of every model that has some."""
-    return {row.model: _read(row.rules) for row in connection.execute(sa.select(traffic))}
 
 
 def traffic_of(connection: sa.Connection, model: str) -> Traffic:
     """The model's rules; none of them where nothing was set."""
     rules = connection.execute(sa.select(traffic.c.rules).where(traffic.c.model == model)).scalar_one_or_none()
-    return Traffic() if rules is None else _read(rules)
+    return Traffic() if rules is None else rules_of(rules)
 
 
 def check_traffic(rules: Traffic, model: str, champion: int | None) -> None:
@@ -59,7 +55,3 @@ def write_traffic(
         connection.execute(traffic.insert().values(model=model, rules=rules))
     detail = {"before": before, "after": after, "generation": generation}
     append(connection, kind=EntryKind.TRAFFIC, detail=detail, **told)
-
-
-def _read(rules: str) -> Traffic:
-    return msgspec.json.decode(rules, type=Traffic)

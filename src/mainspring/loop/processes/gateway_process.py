@@ -41,7 +41,7 @@ def _serve(parent: Parent, orders: GatewayOrders) -> None:
     with Workspace(settings) as workspace:
         run_gateway(
             Served.of(workspace).options(gateway),
-            workspace.records,
+            workspace.gateway_records(),
             workspace.clock,
             announce=lambda address: parent.tell({"address": address}),
         )

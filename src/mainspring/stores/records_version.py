@@ -1,0 +1,3 @@
+"""The version of the records database's tables that this Mainspring reads and writes."""
+
+VERSION = 5
