@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -19,6 +20,8 @@ import pytest
 from mainspring.demo.gateway import Client
 from mainspring.loop.processes.controller import LEASE
 from mainspring.project import open_project
+from mainspring.testing.postgres import postgres_server
+from mainspring.testing.read_only import read_only
 from mainspring.testing.shop import write_rows
 from mainspring.workspace import Workspace
 
@@ -159,15 +162,115 @@ def test_a_schedule_that_makes_no_sense_is_told_with_its_line(released_shop: Pat
     assert found["where"]["line"] is not None
 
 
+def retrained_on_new_data(folder: Path) -> None:
+    """Its model is trained again whenever its rows change."""
+    model = folder / "model.py"
+    text = model.read_text().replace("import Gate, Model, Source", "import Gate, Model, Retrain, Source")
+    policy = 'Retrain(on="new_data", cooldown="1s", per_day=100, breaker=100)'
+    model.write_text(text.replace('task="binary",', f'task="binary", monitors=[], retrain={policy},'))
+
+
+def settings(folder: Path, **records: str) -> None:
+    lines = ['name = "shop"', "[run]", 'budget = "1 trial"', "[records]"]
+    lines += [f'{name} = "{value}"' for name, value in records.items()]
+    (folder / "mainspring.toml").write_text("\n".join(lines) + "\n")
+
+
+def answers_throughout(client: Client, release: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert ask(client) == release
+        time.sleep(0.1)
+
+
+def is_trained_and_answers(up: Started, client: Client, rows: int, release: str) -> None:
+    """New rows bring a new champion."""
+    write_rows(up.folder / "rows.csv", rows=rows)
+    until(lambda: ask(client) == release, f"{release} answers")
+
+
+def ended_well(up: Started) -> str:
+    """What was logged until it ended."""
+    up.process.terminate()
+    _, errors = up.process.communicate(timeout=PATIENCE)
+    assert up.process.returncode == 0, errors
+    assert "Traceback" not in errors
+    return str(errors)
+
+
+def test_a_database_that_restarts_in_the_middle_ends_nothing(shop: Path) -> None:
+    with postgres_server() as server:
+        settings(shop, url=server.database())
+        subprocess.run([sys.executable, "-m", "mainspring", "run"], cwd=shop, check=True, capture_output=True)
+        with started(shop, "--port", "0") as up:
+            client = Client(up.document()["address"], None)
+            until(lambda: ask(client) == "shop@1", "an answer")
+            until(up.controls, "the loop runs")
+            server.stop()
+            answers_throughout(client, "shop@1", 4)
+            server.start()
+            until(up.controls, "the loop runs again")
+            client.close()
+            assert "the records database" in ended_well(up)
+        with Workspace(open_project(shop, {}).settings) as workspace:
+            assert workspace.records.verify_history() is None
+
+
+def test_what_starts_on_a_database_that_cannot_be_written_answers_and_goes_on_when_it_can(
+    released_shop: Path,
+) -> None:
+    place = released_shop / ".mainspring" / "records"
+    place.mkdir()
+    for file in (released_shop / ".mainspring").glob("records.db*"):
+        file.rename(place / file.name)
+    settings(released_shop, url=f"sqlite:///{place / 'records.db'}")
+    with started(released_shop, "--port", "0") as up:
+        client = Client(up.document()["address"], None)
+        until(lambda: ask(client) == "shop@1", "an answer")
+        until(up.controls, "the loop runs")
+        with read_only(place):
+            gone = psutil.Process(up.process.pid).children(recursive=True)
+            for role in ("gateway", "controller"):
+                pid = up.pid_of(role)
+                assert pid is not None
+                os.kill(pid, signal.SIGKILL)
+            psutil.wait_procs(gone, timeout=PATIENCE)
+            until(lambda: ask(client) == "shop@1", "another gateway answers")
+            until(lambda: up.pid_of("controller"), "another controller tries")
+            answers_throughout(client, "shop@1", 6)  # longer than a first look lasts
+        until(up.controls, "the loop runs again")
+        client.close()
+        assert "readonly database" in ended_well(up)
+
+
+@pytest.mark.soak
+def test_a_database_that_is_locked_for_longer_than_anybody_waits_ends_nothing(released_shop: Path) -> None:
+    retrained_on_new_data(released_shop)
+    settings(released_shop)
+    with started(released_shop, "--port", "0") as up:
+        client = Client(up.document()["address"], None)
+        until(lambda: ask(client) == "shop@1", "an answer")
+        until(up.controls, "the loop runs")
+        gateway = psutil.Process(up.pid_of("gateway"))
+        answering = {child.pid for child in gateway.children()}
+        other = sqlite3.connect(released_shop / ".mainspring" / "records.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        answers_throughout(client, "shop@1", 75)  # who writes waits for 30 s, and may then wait again
+        assert {child.pid for child in gateway.children()} == answering, "nobody was taken for dead"
+        other.execute("ROLLBACK")
+        other.close()
+        until(up.controls, "the loop runs again")
+        is_trained_and_answers(up, client, 1_600, "shop@2")
+        client.close()
+        assert "database is locked" in ended_well(up)
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(3_600)
 def test_killed_at_random_again_and_again_it_answers_and_trains_once_for_each_cause(released_shop: Path) -> None:
     dice = random.Random(7)
-    model = released_shop / "model.py"
-    text = model.read_text().replace("import Gate, Model, Source", "import Gate, Model, Retrain, Source")
-    policy = 'Retrain(on="new_data", cooldown="1s", per_day=100, breaker=100)'
-    model.write_text(text.replace('task="binary",', f'task="binary", monitors=[], retrain={policy},'))
-    (released_shop / "mainspring.toml").write_text('name = "shop"\n[run]\nbudget = "1 trial"\n')
+    retrained_on_new_data(released_shop)
+    settings(released_shop)
     with (
         started(released_shop, "--port", "0") as up,
         Workspace(open_project(released_shop, {}).settings) as workspace,

@@ -15,6 +15,7 @@ from mainspring.clock import Clock
 from mainspring.errors import MainspringError, StoreError, UsageError
 from mainspring.serving.drainer_process import DrainerOrders, DrainerProcess
 from mainspring.serving.gateway_records import GatewayRecords
+from mainspring.serving.heartbeats import Heartbeats
 from mainspring.serving.judge import Judge
 from mainspring.serving.keys import KnownKeys, known_keys, write_keys
 from mainspring.serving.logs import is_json
@@ -23,16 +24,14 @@ from mainspring.serving.orders import WorkerOrders
 from mainspring.serving.personal import personal_secret
 from mainspring.serving.rates import make_rates_file
 from mainspring.serving.shadow_process import ShadowProcess
-from mainspring.serving.supervisor import WorkerProcess
+from mainspring.serving.supervisor import ChildProcess, WorkerProcess
 from mainspring.serving.table import Table, read_table, write_table
 from mainspring.serving.tls import server_context
 from mainspring.stores.atomic import naming_a_full_disk
 
 _LOG = logging.getLogger("mainspring.gateway")
 _POLL = 0.25  # seconds between two looks at the routes
-_HEARTBEAT = 2.0
 _SHADOW_END = 2.0  # seconds for the shadow process to write down what it answered; nobody waits for the rest
-_TTL = 10.0  # seconds after its last report for which a worker counts as live
 
 
 def run_gateway(
@@ -80,7 +79,7 @@ class Gateway:
         port = self._listener.getsockname()[1]
         host = options.settings.host
         self.address = f"{'https' if certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
-        self._name = f"{socket.gethostname()}:{port}"
+        self._heartbeats = Heartbeats(records, f"{socket.gethostname()}:{port}", clock)
         self._folder = options.folder / str(port)
         self._table_file = self._folder / "routes.json"
         self._stopping = False
@@ -92,7 +91,6 @@ class Gateway:
         self._table: Table | None = None
         self._keys: KnownKeys | None = None
         self._trouble = ""
-        self._beaten: dict[int, tuple[int, dict[str, int], float]] = {}
         metrics = self._folder / "metrics"
         shutil.rmtree(metrics, ignore_errors=True)
         with naming_a_full_disk("the gateway's folder"):
@@ -160,8 +158,8 @@ class Gateway:
             self._tend_workers()
             for key, _ in self._selector.select(max(0.0, next_look - self._clock.monotonic())):
                 child = key.data
-                if child is not None and child.control is not None and child.hear() and child is not self._shadow:
-                    self._heartbeat(child)
+                if child is not None and child.control is not None and child.hear():
+                    self._tell(child)
         self._drain()
 
     def close(self) -> None:
@@ -173,6 +171,7 @@ class Gateway:
         if self._drainer.pid is not None:
             self._drainer.stop()
             self._drainer.wait()
+        self._heartbeats.close()
         self._selector.close()
         for end in (self._wake, self._woken, self._listener):
             end.close()
@@ -208,37 +207,16 @@ class Gateway:
                 if control is not None:
                     self._selector.unregister(control)
                 if isinstance(child, WorkerProcess):
-                    self._forget(child)
+                    self._heartbeats.ended(child.orders.slot)
             if child.start_if_due():
                 assert child.control is not None
                 self._selector.register(child.control, selectors.EVENT_READ, child)
         if all(worker.report is not None for worker in self._workers):  # answers come first
             self._drainer.tend()
 
-    def _heartbeat(self, worker: WorkerProcess) -> None:
-        report = worker.report
-        if report is None:
-            return
-        slot, now = worker.orders.slot, self._clock.monotonic()
-        generation, behind, at = self._beaten.get(slot, (-1, {}, 0.0))
-        if (report.generation, report.behind) == (generation, behind) and now - at < _HEARTBEAT:
-            return
-        try:
-            self._records.heartbeat(
-                self._worker_name(worker), self._name, report.generation, ttl=_TTL, behind=report.behind
-            )
-        except MainspringError as error:
-            _LOG.error("a heartbeat was not written: %s", error)
-        else:
-            self._beaten[slot] = (report.generation, report.behind, now)
-
-    def _forget(self, worker: WorkerProcess) -> None:
-        self._beaten.pop(worker.orders.slot, None)
-        with suppress(MainspringError):
-            self._records.forget_worker(self._worker_name(worker))
-
-    def _worker_name(self, worker: WorkerProcess) -> str:
-        return f"{self._name}/{worker.orders.slot}"
+    def _tell(self, child: ChildProcess) -> None:
+        if isinstance(child, WorkerProcess) and child.report is not None:
+            self._heartbeats.lives(child.orders.slot, child.report)
 
     def _drain(self) -> None:
         _LOG.info("shutting down: open requests are answered first")
@@ -248,7 +226,7 @@ class Gateway:
         deadline = self._clock.monotonic() + self._options.settings.drain_timeout + 5.0
         for worker in self._workers:
             worker.wait(deadline)
-            self._forget(worker)
+            self._heartbeats.ended(worker.orders.slot)
         # After the workers, so that it sees what they handed over last.
         self._shadow.stop()
         self._shadow.wait(self._clock.monotonic() + _SHADOW_END)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
@@ -47,16 +48,17 @@ class RecordsAfterFirstLook:
     def __init__(self, first: FirstLook | None, opened: Callable[[], Records], clock: Clock) -> None:
         self._first = first
         self._opened = opened
+        self._opening = Lock()  # heartbeats come from a thread of their own
         self._clock = clock
         self._until = clock.monotonic() + _LASTS
 
     def routes(self) -> Routes:
         first = self._valid()
-        return self._opened().routes() if first is None else first.routes
+        return self._records().routes() if first is None else first.routes
 
     def api_keys(self) -> Sequence[ApiKey]:
         first = self._valid()
-        return self._opened().api_keys() if first is None else first.api_keys
+        return self._records().api_keys() if first is None else first.api_keys
 
     def heartbeat(
         self,
@@ -68,11 +70,15 @@ class RecordsAfterFirstLook:
         behind: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._first = None
-        self._opened().heartbeat(worker, gateway, generation, ttl=ttl, behind=behind)
+        self._records().heartbeat(worker, gateway, generation, ttl=ttl, behind=behind)
 
     def forget_worker(self, worker: str) -> None:
         self._first = None
-        self._opened().forget_worker(worker)
+        self._records().forget_worker(worker)
+
+    def _records(self) -> Records:
+        with self._opening:
+            return self._opened()
 
     def _valid(self) -> FirstLook | None:
         if self._first is not None and self._clock.monotonic() >= self._until:

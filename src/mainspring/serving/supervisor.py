@@ -117,6 +117,8 @@ class ChildProcess:
         """End a silent process; says whether the process is gone, in which case a start is planned."""
         if self._process is None:
             return False
+        if self._clock.monotonic() - self._heard_at > self._silent:
+            self.hear()  # it may be we who did not listen: this process was stopped, or waited for a disk
         now = self._clock.monotonic()
         if now - self._heard_at > self._silent:
             _LOG.error("%s has been silent for %g s and is ended", self.name, self._silent)

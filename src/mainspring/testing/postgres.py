@@ -3,11 +3,12 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,10 +19,32 @@ _SERVER = ("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off")
 
 
 class PostgresServer:
-    """A running server; every `database()` is a new, empty one."""
+    """A server; every `database()` is a new, empty one.
 
-    def __init__(self, port: int) -> None:
+    Args:
+        begin: starts its process.
+    """
+
+    def __init__(self, port: int, begin: Callable[[], "subprocess.Popen[bytes]"]) -> None:
         self.port = port
+        self._begin = begin
+        self._process = begin()
+
+    @property
+    def answers(self) -> bool:
+        """Whether it does, once it has had the time."""
+        return _answers(self.port, self._process)
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """End it; by default as an administrator does, who breaks every connection."""
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+            self._process.wait()
+
+    def start(self) -> None:
+        """Start it again after `stop`, with all that it held."""
+        self._process = self._begin()
+        assert self.answers
 
     def database(self) -> str:
         """Make room of its own (a schema: a whole database would take seconds) and return its SQLAlchemy URL."""
@@ -47,7 +70,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         pytest.skip(f"needs a PostgreSQL server on the PATH; not found: {', '.join(absent)}")
     user = _unprivileged_user()
     folder = Path(tempfile.mkdtemp(prefix="mainspring-postgres-"))
-    server: subprocess.Popen[bytes] | None = None
+    server: PostgresServer | None = None
     try:
         if user is not None:
             os.chown(folder, user.pw_uid, user.pw_gid)
@@ -63,21 +86,24 @@ def postgres_server() -> Iterator[PostgresServer]:
         if made.returncode:
             pytest.skip(f"PostgreSQL could not make a cluster: {made.stderr.strip()}")
         port = _free_port()
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(  # type: ignore[call-overload]
-                [programs["postgres"], *_SERVER, "-D", folder / "data", "-p", str(port), "-k", folder],
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-                **identity,
-            )
-        if not _answers(port, server):
+
+        def begin() -> "subprocess.Popen[bytes]":
+            with (folder / "log").open("ab") as log:
+                return subprocess.Popen(  # type: ignore[no-any-return, call-overload]
+                    [programs["postgres"], *_SERVER, "-D", folder / "data", "-p", str(port), "-k", folder],
+                    stdout=log,
+                    stderr=log,
+                    cwd=folder,
+                    **identity,
+                )
+
+        server = PostgresServer(port, begin)
+        if not server.answers:
             pytest.skip(f"PostgreSQL did not start: {(folder / 'log').read_text()[-500:]}")
-        yield PostgresServer(port)
+        yield server
     finally:
         if server is not None:
-            server.send_signal(3)  # immediate shutdown: the cluster is thrown away
-            server.wait()
+            server.stop(signal.SIGQUIT)  # at once: the cluster is thrown away
         shutil.rmtree(folder, ignore_errors=True)
 
 
