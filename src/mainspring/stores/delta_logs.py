@@ -269,7 +269,9 @@ class DeltaLogs:
         delta_schema(everything, table)  # names that differ in upper and lower case only
         version = delta.version()
         try:
-            delta.alter.add_columns(new, commit_properties=CommitProperties(max_commit_retries=0))
+            # Of our own: it goes on to the new version by itself, and others hold what `_open` gave.
+            own = self._open(table, version)
+            own.alter.add_columns(new, commit_properties=CommitProperties(max_commit_retries=0))
         except DeltaError:
             if self._open(table).version() == version:
                 raise

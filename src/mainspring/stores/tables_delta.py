@@ -26,6 +26,7 @@ from mainspring.stores.atomic import naming_a_full_disk
 from mainspring.stores.delta_added import added_files
 from mainspring.stores.delta_files import Written, delta_schema, sync_log, write_files
 from mainspring.stores.delta_logs import DeltaLogs
+from mainspring.stores.delta_newest import NewestVersions
 
 if TYPE_CHECKING:  # who only writes needs no frames
     import polars as pl
@@ -56,6 +57,7 @@ class DeltaTables(DeltaLogs):
                 where={"scheme": scheme},
             )
         self._root = Path(rest if separator else root)
+        self._newest = NewestVersions()
 
     def create(self, table: str, rows: Any, *, transaction: str) -> int:
         """See `Tables.create`. `rows` may be a stream of any length: a row group at a time is in memory.
@@ -261,7 +263,8 @@ class DeltaTables(DeltaLogs):
 
     def _open(self, table: str, version: int | None = None) -> DeltaTable:
         try:
-            return DeltaTable(str(self._folder(table)), version=version)
+            folder = self._folder(table)
+            return self._newest.open(folder) if version is None else DeltaTable(str(folder), version=version)
         except TableNotFoundError as error:
             if version is not None and self.exists(table):
                 raise _no_version(table, version, error) from error
