@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -249,6 +250,9 @@ def test_serve_answers_as_predict_does_and_ends_when_told(inside, capfd):
     alone = document(capfd, "predict", "shop", "--row", json.dumps(row))
     with gateway(inside, dict(os.environ), SYSTEM_CLOCK, token=None) as client:
         served = client.predict("shop", [row])
+        deadline = time.monotonic() + 60
+        while not document(capfd, "status")["workers"]:  # answers come before the records are opened
+            assert time.monotonic() < deadline, "the worker is never known"
         promoted = document(capfd, "promote", "shop@1")
         assert promoted["workers"] == 1
         assert promoted["acknowledged"]
