@@ -15,12 +15,12 @@ if TYPE_CHECKING:  # each store is imported when it is first asked for: `--help`
     from mainspring.data.snapshots import Snapshots
     from mainspring.domain.ports import Records, Tables, Tracking
     from mainspring.domain.ports_features import OnlineStore
+    from mainspring.domain.ports_gateway import GatewayRecords
     from mainspring.domain.release import ReleaseRecord
     from mainspring.features.rows import Offline
     from mainspring.project import Project
     from mainspring.release.catalogue import Catalogue
     from mainspring.release.opening import OpenRelease
-    from mainspring.serving.gateway_records import GatewayRecords
 
 
 class Workspace:

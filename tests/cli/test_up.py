@@ -9,8 +9,9 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import pytest
 from mainspring.demo.gateway import Client
 from mainspring.loop.processes.controller import LEASE
 from mainspring.project import open_project
+from mainspring.testing import waiting
 from mainspring.testing.postgres import postgres_server
 from mainspring.testing.read_only import read_only
 from mainspring.testing.shop import write_rows
@@ -31,22 +33,17 @@ PATIENCE = 120.0
 ROW = {"age": 50, "spend": 20.5, "city": "Ulm"}
 
 
-def until(what: Callable[[], object], words: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        assert time.monotonic() < deadline, f"never: {words}"
-        time.sleep(0.05)
+until = partial(waiting.until, patience=PATIENCE)
 
 
 def process_of(up: int, role: str) -> psutil.Process | None:
     """The gateway's or the controller's parent process, a child of `up`."""
-    try:
-        children = psutil.Process(up).children()
-        return next(
-            (child for child in children if f"mainspring.loop.processes.{role}_process" in child.cmdline()), None
-        )
-    except psutil.NoSuchProcess:
-        return None
+    with suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(up).children():
+            with suppress(psutil.NoSuchProcess):  # one that was killed a moment ago
+                if f"mainspring.loop.processes.{role}_process" in child.cmdline():
+                    return child
+    return None
 
 
 class Started:
@@ -57,6 +54,11 @@ class Started:
         command = [sys.executable, "-m", "mainspring", "up", "--json", *arguments]
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self.process = subprocess.Popen(command, cwd=folder, text=True, **pipes)
+        self.closing = ExitStack()
+
+    def client(self, address: str) -> Client:
+        """One that is closed in the end."""
+        return self.closing.enter_context(closing(Client(address, None)))
 
     def document(self) -> dict[str, Any]:
         """What it prints when it listens."""
@@ -89,6 +91,7 @@ def started(folder: Path, *arguments: str) -> Iterator[Started]:
     try:
         yield up
     finally:
+        up.closing.close()
         tree = psutil.Process(up.process.pid).children(recursive=True) if up.process.poll() is None else []
         up.process.kill()
         up.process.communicate()
@@ -108,7 +111,7 @@ def test_it_answers_and_runs_the_loop_and_what_dies_comes_back_in_its_place(rele
     with started(released_shop, "--port", "0") as up:
         document = up.document()
         assert document["models"] == ["shop"]
-        client = Client(document["address"], None)
+        client = up.client(document["address"])
         until(lambda: ask(client) == "shop@1", "an answer")
         until(up.controls, "the loop runs")
         gone = {role: up.pid_of(role) for role in ("gateway", "controller")}
@@ -126,7 +129,6 @@ def test_it_answers_and_runs_the_loop_and_what_dies_comes_back_in_its_place(rele
         assert "Traceback" not in errors
         _, alive = psutil.wait_procs(tree, timeout=PATIENCE)
         assert alive == []
-        client.close()
 
 
 def test_killed_itself_it_leaves_nothing_behind(released_shop: Path) -> None:
@@ -203,14 +205,13 @@ def test_a_database_that_restarts_in_the_middle_ends_nothing(shop: Path) -> None
         settings(shop, url=server.database())
         subprocess.run([sys.executable, "-m", "mainspring", "run"], cwd=shop, check=True, capture_output=True)
         with started(shop, "--port", "0") as up:
-            client = Client(up.document()["address"], None)
+            client = up.client(up.document()["address"])
             until(lambda: ask(client) == "shop@1", "an answer")
             until(up.controls, "the loop runs")
             server.stop()
             answers_throughout(client, "shop@1", 4)
             server.start()
             until(up.controls, "the loop runs again")
-            client.close()
             assert "the records database" in ended_well(up)
         with Workspace(open_project(shop, {}).settings) as workspace:
             assert workspace.records.verify_history() is None
@@ -225,13 +226,12 @@ def test_what_starts_on_a_database_that_cannot_be_written_answers_and_goes_on_wh
         file.rename(place / file.name)
     settings(released_shop, url=f"sqlite:///{place / 'records.db'}")
     with started(released_shop, "--port", "0") as up:
-        client = Client(up.document()["address"], None)
+        client = up.client(up.document()["address"])
         until(lambda: ask(client) == "shop@1", "an answer")
         until(up.controls, "the loop runs")
         with read_only(place):
             gone = psutil.Process(up.process.pid).children(recursive=True)
-            for role in ("gateway", "controller"):
-                pid = up.pid_of(role)
+            for pid in [up.pid_of("gateway"), up.pid_of("controller")]:
                 assert pid is not None
                 os.kill(pid, signal.SIGKILL)
             psutil.wait_procs(gone, timeout=PATIENCE)
@@ -239,7 +239,6 @@ def test_what_starts_on_a_database_that_cannot_be_written_answers_and_goes_on_wh
             until(lambda: up.pid_of("controller"), "another controller tries")
             answers_throughout(client, "shop@1", 6)  # longer than a first look lasts
         until(up.controls, "the loop runs again")
-        client.close()
         assert "readonly database" in ended_well(up)
 
 
@@ -248,7 +247,7 @@ def test_a_database_that_is_locked_for_longer_than_anybody_waits_ends_nothing(re
     retrained_on_new_data(released_shop)
     settings(released_shop)
     with started(released_shop, "--port", "0") as up:
-        client = Client(up.document()["address"], None)
+        client = up.client(up.document()["address"])
         until(lambda: ask(client) == "shop@1", "an answer")
         until(up.controls, "the loop runs")
         gateway = psutil.Process(up.pid_of("gateway"))
@@ -261,7 +260,6 @@ def test_a_database_that_is_locked_for_longer_than_anybody_waits_ends_nothing(re
         other.close()
         until(up.controls, "the loop runs again")
         is_trained_and_answers(up, client, 1_600, "shop@2")
-        client.close()
         assert "database is locked" in ended_well(up)
 
 
@@ -275,7 +273,7 @@ def test_killed_at_random_again_and_again_it_answers_and_trains_once_for_each_ca
         started(released_shop, "--port", "0") as up,
         Workspace(open_project(released_shop, {}).settings) as workspace,
     ):
-        client = Client(up.document()["address"], None)
+        client = up.client(up.document()["address"])
         for release in range(2, 7):
             write_rows(released_shop / "rows.csv", rows=1_500 + 50 * release)
             deadline = time.monotonic() + 600
@@ -289,7 +287,6 @@ def test_killed_at_random_again_and_again_it_answers_and_trains_once_for_each_ca
                     if pid is not None:
                         os.kill(pid, signal.SIGKILL)
             until(lambda release=release: ask(client) == f"shop@{release}", "the new champion answers")
-        client.close()
         assert workspace.records.verify_history() is None
         kinds = [entry.kind for entry in workspace.records.history("shop", limit=1_000)]
         assert kinds.count("trigger") == kinds.count("champion") - 1 == 5

@@ -3,7 +3,7 @@
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from mainspring.stores import records_engine
 from mainspring.stores.records import SqlRecords
 from mainspring.testing.clock import FakeClock
 from mainspring.testing.contracts.records_traffic import NOON
+from mainspring.testing.waiting import until
 
 
 @pytest.fixture
@@ -28,13 +29,6 @@ def records(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqlRecords
     opened = SqlRecords(f"sqlite:///{place}")
     yield opened
     opened.close()
-
-
-def until(what: Callable[[], object], words: str) -> None:
-    deadline = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < deadline, f"never: {words}"
-        time.sleep(0.01)
 
 
 class Counted(SqlRecords):

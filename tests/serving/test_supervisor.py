@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from mainspring.serving.supervisor import ChildProcess
 from mainspring.testing.clock import FakeClock
 from mainspring.testing.contracts.records_traffic import NOON
+from mainspring.testing.waiting import until
 
 _TALKER = """
 import socket, sys, time
@@ -18,13 +18,6 @@ while True:
     end.sendall(b'{"generation": 1, "ready": true}\\n')
     time.sleep(float("PAUSE"))
 """
-
-
-def until(what: Callable[[], object], words: str) -> None:
-    deadline = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < deadline, f"never: {words}"
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(("pause", "lives"), [(0.01, True), (1_000, False)])

@@ -11,7 +11,7 @@ import typer
 from mainspring.cli.session import Session
 
 if TYPE_CHECKING:
-    from mainspring.serving.gateway_records import GatewayRecords
+    from mainspring.domain.ports_gateway import GatewayRecords
     from mainspring.settings import GatewaySettings
 
 Host = Annotated[str | None, typer.Option(metavar="ADDRESS", help="The address to listen on [127.0.0.1].")]

@@ -6,15 +6,16 @@ Each port has one contract suite in `mainspring.testing.contracts`, run over eve
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
 import mainspring.domain.release as release
 from mainspring.domain.access import ApiKey
 from mainspring.domain.ports_alerts import AlertRecords
 from mainspring.domain.ports_features import FeatureRecords
+from mainspring.domain.ports_gateway import GatewayRecords
 from mainspring.domain.ports_loop import LoopRecords
-from mainspring.domain.routing import Routes, Traffic
+from mainspring.domain.routing import Traffic
 from mainspring.domain.run import Run
 from mainspring.domain.snapshot import Snapshot
 
@@ -46,7 +47,7 @@ class Lease(Protocol):
 
 
 @runtime_checkable
-class Records(AlertRecords, LoopRecords, FeatureRecords, Protocol):
+class Records(GatewayRecords, AlertRecords, LoopRecords, FeatureRecords, Protocol):
     """The records database: numbers, routes, runs, snapshots, views, keys, leases, alerts, rollouts, the history.
 
     Law: every method is one transaction. Writing what is already there, with the same key and content, changes
@@ -106,10 +107,6 @@ class Records(AlertRecords, LoopRecords, FeatureRecords, Protocol):
         """
         ...
 
-    def routes(self) -> Routes:
-        """All routes at the present generation."""
-        ...
-
     def audit(self, model: str | None = None, limit: int = 100) -> Sequence[Mapping[str, Any]]:
         """The history's entries on routes, traffic and keys: who or what changed it, when and why.
 
@@ -128,31 +125,9 @@ class Records(AlertRecords, LoopRecords, FeatureRecords, Protocol):
         """
         ...
 
-    def api_keys(self) -> Sequence[ApiKey]:
-        """Every key that was ever created, the revoked ones too."""
-        ...
-
-    def heartbeat(
-        self,
-        worker: str,
-        gateway: str,
-        generation: int,
-        *,
-        ttl: float,
-        behind: Mapping[str, int] = MappingProxyType({}),
-    ) -> None:
-        """A gateway worker says that it lives and which route generation it answers by.
-
-        Args:
-            behind: the models for which it answers by an older generation, because a release was refused.
-        """
-        ...
-
     def workers(self, model: str | None = None) -> Mapping[str, int]:
         """The live workers and the generation by which each answers: for that model, or at least for every one."""
         ...
-
-    def forget_worker(self, worker: str) -> None: ...
 
     def lease(self, name: str, owner: str, *, ttl: float) -> Lease:
         """Take the lease. Raises `WorkspaceBusy`, naming the holder, when another live owner has it."""

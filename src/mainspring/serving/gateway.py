@@ -12,9 +12,9 @@ from contextlib import suppress
 from types import FrameType
 
 from mainspring.clock import Clock
+from mainspring.domain.ports_gateway import GatewayRecords
 from mainspring.errors import MainspringError, StoreError, UsageError
 from mainspring.serving.drainer_process import DrainerOrders, DrainerProcess
-from mainspring.serving.gateway_records import GatewayRecords
 from mainspring.serving.heartbeats import Heartbeats
 from mainspring.serving.judge import Judge
 from mainspring.serving.keys import KnownKeys, known_keys, write_keys

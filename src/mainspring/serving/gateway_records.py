@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mainspring.clock import Clock
@@ -15,26 +15,6 @@ if TYPE_CHECKING:
     from mainspring.stores.records_first_look import FirstLook
 
 _LASTS = 5.0  # seconds; as long as a worker may take to get warm
-
-
-class GatewayRecords(Protocol):
-    """What of `ports.Records` a gateway needs."""
-
-    def routes(self) -> Routes: ...
-
-    def api_keys(self) -> Sequence[ApiKey]: ...
-
-    def heartbeat(
-        self,
-        worker: str,
-        gateway: str,
-        generation: int,
-        *,
-        ttl: float,
-        behind: Mapping[str, int] = MappingProxyType({}),
-    ) -> None: ...
-
-    def forget_worker(self, worker: str) -> None: ...
 
 
 class RecordsAfterFirstLook:

@@ -11,7 +11,7 @@ from mainspring.errors import MainspringError
 
 if TYPE_CHECKING:
     from mainspring.clock import Clock
-    from mainspring.serving.gateway_records import GatewayRecords
+    from mainspring.domain.ports_gateway import GatewayRecords
     from mainspring.serving.reports import Report
 
 _LOG = logging.getLogger("mainspring.gateway")

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from mainspring.errors import HistoryGone
+from mainspring.stores.delta_files import log_entry
 
 
 def added_files(folder: Path, table: str, since: int, newest: int) -> list[str]:
@@ -21,7 +22,7 @@ def added_files(folder: Path, table: str, since: int, newest: int) -> list[str]:
     found = []
     for version in range(since + 1, newest + 1):
         try:
-            entry = (folder / "_delta_log" / f"{version:020d}.json").read_text()
+            entry = log_entry(folder, version).read_text()
         except FileNotFoundError:
             raise _gone(table, since, version) from None
         for line in entry.splitlines():

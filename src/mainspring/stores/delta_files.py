@@ -23,6 +23,8 @@ from mainspring.stores.atomic import sync_folder
 _GROUP_ROWS = 131_072
 _GROUP_BYTES = 64 << 20
 FILE_BYTES = 256 << 20
+LOG = "_delta_log"
+"""The folder of a table's log."""
 
 
 @dataclass(slots=True)
@@ -214,8 +216,13 @@ def delta_schema(schema: pa.Schema, table: str) -> DeltaSchema:
         ) from error
 
 
+def log_entry(folder: Path, version: int) -> Path:
+    """Each version of a table has a file of its own in the log."""
+    return folder / LOG / f"{version:020d}.json"
+
+
 def sync_log(folder: Path) -> None:
-    log = folder / "_delta_log"
+    log = folder / LOG
     for entry in sorted(log.iterdir())[-2:]:
         if entry.is_file():
             descriptor = os.open(entry, os.O_RDONLY)

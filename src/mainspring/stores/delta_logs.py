@@ -24,9 +24,11 @@ from mainspring.errors import StoreError, WorkspaceBusy
 from mainspring.stores.atomic import naming_a_full_disk
 from mainspring.stores.delta_files import (
     FILE_BYTES,
+    LOG,
     Written,
     as_stored,
     delta_schema,
+    log_entry,
     stored_schema,
     sync_log,
     write_files,
@@ -150,7 +152,7 @@ class DeltaLogs:
 
     def has_grown(self, table: str, since: int) -> bool:
         """See `Tables.has_grown`. Each version has a file of its own in the log: one look at the disk."""
-        return (self._folder(table) / "_delta_log" / f"{since + 1:020d}.json").exists()
+        return log_entry(self._folder(table), since + 1).exists()
 
     def columns(self, table: str) -> Mapping[str, str]:
         """See `Tables.columns`."""
@@ -227,7 +229,7 @@ class DeltaLogs:
         gone = 0
         for path in folder.glob("*/*"):
             name = path.relative_to(folder).as_posix()
-            if path.parent.name == "_delta_log" or name in needed:
+            if path.parent.name == LOG or name in needed:
                 continue
             with suppress(OSError):
                 if path.stat().st_mtime < oldest:  # of a file that was replaced: when it was

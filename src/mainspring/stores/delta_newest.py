@@ -9,7 +9,8 @@ from threading import Lock
 
 from deltalake import DeltaTable
 
-_LOG = "_delta_log"
+from mainspring.stores.delta_files import LOG, log_entry
+
 _MOST = 64  # tables; each holds the list of its files
 
 Stamp = tuple[int, int, int]
@@ -21,13 +22,30 @@ class _Opened:
 
     Attributes:
         log: of the log's folder: another one where the table was removed and made again.
-        entry: of the version's own entry in the log.
+        entry: of the version's own entry in the log; `None` where it is not known to be that of this table.
     """
 
     table: DeltaTable
     version: int
-    log: int
-    entry: Stamp
+    log: int | None
+    entry: Stamp | None
+
+    @classmethod
+    def of(cls, folder: Path) -> _Opened:
+        log = _inode(folder)
+        table = DeltaTable(str(folder))
+        version = table.version()
+        entry = _stamp(folder, version)
+        return cls(table, version, log, entry if log == _inode(folder) else None)
+
+    def is_newest(self, folder: Path) -> bool:
+        """Whether the folder holds this very table, and nothing was added to it."""
+        return (
+            self.entry is not None
+            and _inode(folder) == self.log
+            and _stamp(folder, self.version) == self.entry
+            and _stamp(folder, self.version + 1) is None
+        )
 
 
 class NewestVersions:
@@ -45,43 +63,26 @@ class NewestVersions:
         """
         with self._lock:
             known = self._opened.get(folder)
-        if known is not None and _is_newest(folder, known):
-            with self._lock:
-                if folder in self._opened:
-                    self._opened.move_to_end(folder)
-            return known.table
-        log = _inode(folder)
-        table = DeltaTable(str(folder))
-        version = table.version()
-        entry = _stamp(folder, version)
+        if known is None or not known.is_newest(folder):
+            known = _Opened.of(folder)
         with self._lock:
-            self._opened.pop(folder, None)
-            if log is not None and entry is not None and log == _inode(folder):
-                self._opened[folder] = _Opened(table, version, log, entry)
+            self._opened[folder] = known
+            self._opened.move_to_end(folder)
             while len(self._opened) > _MOST:
                 self._opened.popitem(last=False)
-        return table
-
-
-def _is_newest(folder: Path, known: _Opened) -> bool:
-    """Each version has an entry of its own in the log."""
-    return (
-        _inode(folder) == known.log
-        and _stamp(folder, known.version) == known.entry
-        and _stamp(folder, known.version + 1) is None
-    )
+        return known.table
 
 
 def _inode(folder: Path) -> int | None:
     try:
-        return (folder / _LOG).stat().st_ino
+        return (folder / LOG).stat().st_ino
     except OSError:
         return None
 
 
 def _stamp(folder: Path, version: int) -> Stamp | None:
     try:
-        found = (folder / _LOG / f"{version:020d}.json").stat()
+        found = log_entry(folder, version).stat()
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size

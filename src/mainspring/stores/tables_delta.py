@@ -24,7 +24,7 @@ from mainspring.clock import SYSTEM_CLOCK
 from mainspring.errors import StoreError, WorkspaceBusy
 from mainspring.stores.atomic import naming_a_full_disk
 from mainspring.stores.delta_added import added_files
-from mainspring.stores.delta_files import Written, delta_schema, sync_log, write_files
+from mainspring.stores.delta_files import LOG, Written, delta_schema, sync_log, write_files
 from mainspring.stores.delta_logs import DeltaLogs
 from mainspring.stores.delta_newest import NewestVersions
 
@@ -38,7 +38,6 @@ _CONFIGURATION: dict[str, str | None] = {
     "delta.deletedFileRetentionDuration": "interval 36500 days",
 }
 _ATTEMPTS = 20  # at a commit that others were faster than
-_LOG = "_delta_log"
 
 
 class DeltaTables(DeltaLogs):
@@ -159,13 +158,13 @@ class DeltaTables(DeltaLogs):
         if not folder.is_dir():
             return []
         places = (place for place in folder.iterdir() if not place.name.startswith("."))
-        found = (f"{prefix}/{place.name}" for place in places if (place / _LOG).is_dir())
+        found = (f"{prefix}/{place.name}" for place in places if (place / LOG).is_dir())
         return sorted(name for name in found if self.exists(name))
 
     def touch(self, table: str) -> bool:
         """See `Tables.touch`. It is the log's folder that tells: a commit changes its time, too."""
         try:
-            os.utime(self._folder(table) / _LOG)
+            os.utime(self._folder(table) / LOG)
         except FileNotFoundError:
             return False
         return True
@@ -277,7 +276,7 @@ class DeltaTables(DeltaLogs):
 
 def _is_older(folder: Path, age: timedelta) -> bool:
     try:
-        used = (folder / _LOG).stat().st_mtime
+        used = (folder / LOG).stat().st_mtime
     except FileNotFoundError:
         return False
     return used <= (SYSTEM_CLOCK.now() - age).timestamp()

@@ -5,8 +5,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,7 @@ from mainspring.errors import WorkspaceBusy
 from mainspring.loop.processes.child import Child
 from mainspring.loop.processes.controller import LEASE, Controller
 from mainspring.project import load_project
+from mainspring.testing import waiting
 from mainspring.testing.shop import write_rows
 from mainspring.workspace import Workspace
 
@@ -59,11 +61,7 @@ def workspace_of(folder: Path) -> Iterator[Workspace]:
         yield workspace
 
 
-def until(what: Callable[[], object], words: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        assert time.monotonic() < deadline, f"never: {words}"
-        time.sleep(0.02)
+until = partial(waiting.until, patience=PATIENCE)
 
 
 def newest(workspace: Workspace) -> Run:
