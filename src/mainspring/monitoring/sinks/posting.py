@@ -88,8 +88,9 @@ class _Pinned(http.client.HTTPConnection):
             except OSError as failed:
                 error = failed
                 continue
-            if self.is_aborted:
-                break  # while there was nothing yet to abort
+            if self.is_aborted:  # while there was nothing yet to abort
+                self._raw.close()
+                break
             self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.sock = self._raw
             if self._context is not None:
