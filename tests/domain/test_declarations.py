@@ -68,6 +68,13 @@ def test_a_rollout_knows_how_it_promotes() -> None:
         Rollout(min_requests=0)
 
 
+def test_what_a_shadow_can_show_needs_no_canary() -> None:
+    for metric in ("log_loss", "squared_error", "roc_auc"):
+        assert Rollout(metric=metric, canary=None).metric == metric
+    with pytest.raises(DeclarationError, match=r"metric='clicks'\) is an outcome, which only a canary can show"):
+        Rollout(metric="clicks", canary=None)
+
+
 @pytest.mark.parametrize("text", ["", "5", "m", "5 m", "-5m", "5m5", "1e3s", "5y"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(DeclarationError, match="not a duration"):

@@ -19,7 +19,6 @@ from mainspring.stats.sequential import (
     critical_values,
     difference_sequence,
     mean_sequence,
-    spent_alpha,
 )
 
 Floats = NDArray[np.float64]
@@ -210,17 +209,3 @@ def test_a_group_with_a_range_and_one_without_do_not_go_together() -> None:
     ranged.add(np.full(10, 0.5))
     with pytest.raises(TypeError, match="range"):
         difference_sequence(ranged, moments_of(np.arange(1_000.0)), alpha=ALPHA, tuned_to=100)
-
-
-@given(st.integers(1, 60), st.floats(1e-4, 0.3))
-def test_what_is_spent_at_all_looks_is_alpha_and_grows_from_look_to_look(looks: int, alpha: float) -> None:
-    spent = [spent_alpha(look, looks, alpha) for look in range(1, looks + 1)]
-    assert math.fsum(spent) == pytest.approx(alpha)
-    assert min(spent) >= 0
-    assert spent[0] <= spent[-1] or looks == 1
-
-
-def test_a_look_that_was_not_planned_has_nothing_to_spend() -> None:
-    for look in (0, 5):
-        with pytest.raises(ValueError, match="cannot be"):
-            spent_alpha(look, 4, ALPHA)

@@ -10,6 +10,10 @@ from mainspring.errors import DeclarationError
 CLASS_METRICS, NUMBER_METRICS = ("log_loss", "brier", "error"), ("squared_error", "absolute_error")
 ROW_METRICS = (*CLASS_METRICS, *NUMBER_METRICS)
 """What can be compared row by row between two releases that answered the same request; less is better."""
+RANK_METRICS = ("roc_auc",)
+"""What can be compared in windows of such rows, of two classes; more is better."""
+SHADOW_METRICS = (*ROW_METRICS, *RANK_METRICS)
+"""What needs nobody to have acted on an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,10 @@ class Rollout:
         canary: the steps that follow, or `None` to go from shadow to champion.
         min_requests: requests that each step must have seen.
         promote: `better` (the default) or `not_worse`.
-        metric: the quantity, row by row, by which the challenger is proved against the champion: `log_loss`,
-            `brier`, `error`, `squared_error`, `absolute_error`, or the name of a business outcome (more of it is
-            better), by which it can be proved in a canary only; `brier` or `squared_error` by task where not
-            given.
+        metric: by what the challenger is proved against the champion: row by row `log_loss`, `brier`, `error`,
+            `squared_error` or `absolute_error`; `roc_auc` of two classes, which needs more rows; or the name of
+            a business outcome (more of it is better), by which it can be proved in a canary only. `brier` or
+            `squared_error` by task where not given.
         margin: how much worse, in the metric's unit, still counts as not worse.
         replay: how many days of logged requests, at most, the challenger answers again before any live traffic;
             `None` for no replay.
@@ -79,10 +83,10 @@ class Rollout:
             raise DeclarationError(
                 f"Rollout(promote={self.promote!r}) is not known", cure='use "better" or "not_worse"'
             )
-        if self.metric is not None and self.metric not in ROW_METRICS and self.canary is None:
+        if self.metric is not None and self.metric not in SHADOW_METRICS and self.canary is None:
             raise DeclarationError(
                 f"Rollout(metric={self.metric!r}) is an outcome, which only a canary can show",
-                cure=f"give it a canary, or use one of: {', '.join(ROW_METRICS)}",
+                cure=f"give it a canary, or use one of: {', '.join(SHADOW_METRICS)}",
             )
         if self.min_requests < 1:
             raise DeclarationError("Rollout(min_requests) is under 1", cure="give 1 or more")

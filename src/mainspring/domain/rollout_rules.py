@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeGuard
 
 from mainspring.domain.durations import parse_duration
-from mainspring.domain.rollout import ROW_METRICS, Rollout
+from mainspring.domain.rollout import SHADOW_METRICS, Rollout
 from mainspring.domain.rollout_state import (
     Decision,
     Guard,
@@ -136,7 +136,7 @@ def bar_of(plan: Rollout) -> float:
 
 def is_proved_by_outcome(plan: Rollout) -> bool:
     """Whether the metric is a business outcome: only who answers has one, so no shadow can be proved by it."""
-    return plan.metric is not None and plan.metric not in ROW_METRICS
+    return plan.metric is not None and plan.metric not in SHADOW_METRICS
 
 
 def _counted(state: RolloutState, now: datetime) -> RolloutState:

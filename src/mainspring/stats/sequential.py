@@ -11,6 +11,7 @@ sequence is a row of intervals, one for each number of rows, of which all togeth
 | of a known range: clipped losses, errors | the same of `BoundedMoments` | for any such rows, from the first on |
 | yes or no | `share_sequence` (`sequential_shares`) | the same |
 | quantiles of rows of any size | `quantile_sequence` (`sequential_quantiles`) | the same |
+| areas under a curve, which are no means of rows | `mean_sequence` of windows (`rank_windows`) | the same |
 | two groups | `difference_sequence`, `share_difference_sequence` | as their number grows |
 
 A row of `Moments` that is rare and far out, and was not seen yet, is not allowed for: a challenger that gains a
@@ -29,7 +30,6 @@ from typing import Literal, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 from mainspring.stats.bounded_moments import BoundedMoments
 from mainspring.stats.moments import Moments
@@ -201,34 +201,6 @@ def combined(first: tuple[float, Interval], second: tuple[float, Interval], side
     below = math.hypot(mean_1 - low_1, high_2 - mean_2) if side != "high" else math.inf
     above = math.hypot(high_1 - mean_1, mean_2 - low_2) if side != "low" else math.inf
     return _around(mean_1 - mean_2, below, above, side)
-
-
-def spent_alpha(look: int, looks: int, alpha: float) -> float:
-    """What of alpha is spent at this look, of a fixed number of looks at equal distances.
-
-    For a figure that is no mean of rows (the area under a curve), of which no sequence is known. Almost nothing is
-    spent at first and most at the end, as O'Brien and Fleming 1979 do, by the function of Lan and DeMets 1983,
-    2 − 2·Φ(z/√t). All looks together spend alpha, so that with an interval of 1 − spent at each the chance that
-    any of them misses is alpha at most, whatever the looks have to do with one another.
-
-    Args:
-        look: counted from 1.
-
-    Raises:
-        ValueError: a look before the first or after the last.
-
-    Examples:
-        >>> [round(spent_alpha(look, 4, 0.05), 4) for look in (1, 2, 3, 4)]
-        [0.0001, 0.0055, 0.0181, 0.0264]
-    """
-    if not 1 <= look <= looks:
-        raise ValueError(f"look {look} of {looks} cannot be")
-    z = float(ndtri(1 - alpha / 2))
-
-    def until(number: int) -> float:
-        return 2 * float(ndtr(-z / math.sqrt(number / looks))) if number else 0.0
-
-    return until(look) - until(look - 1)
 
 
 _OPPOSITE: dict[Side, Side] = {"both": "both", "low": "high", "high": "low"}

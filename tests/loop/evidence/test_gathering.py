@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,11 +17,12 @@ import pytest
 from mainspring.domain.rollout import Rollout
 from mainspring.domain.rollout_state import RolloutStage, RolloutState
 from mainspring.domain.task import Task
+from mainspring.loop.evidence.compared import Compared
 from mainspring.loop.evidence.gathering import _count_failures, quality_of, told
 from mainspring.loop.evidence.known import Known
 from mainspring.loop.evidence.log import count_log
 from mainspring.loop.evidence.row_losses import MOST
-from mainspring.loop.evidence.rows import Compared, compare_rows, label_wait, spans
+from mainspring.loop.evidence.rows import compare_rows, label_wait, spans
 from mainspring.serving.meters import Meters
 from mainspring.settings import load_settings
 from mainspring.testing.clock import FakeClock
@@ -51,6 +53,8 @@ def looked(
     shop: Watched, known: Known, state: RolloutState, now: datetime, delay: timedelta | None = HOUR
 ) -> Known:
     by = Compared.of(state, shop.manifests[BEFORE], shop.manifests[CHALLENGER])
+    if by.most is not None:
+        known.bound_gains(by.most)
     count_log(shop.tables, state, known)
     known.compared_at = None
     compare_rows(shop.tables, state, known, by, now, delay)
@@ -162,6 +166,43 @@ def test_an_outcome_is_compared_between_those_who_got_either(shop: Watched) -> N
     assert quality.low is not None
     assert quality.low > 0.5
     assert quality_of(replace(state, stage=RolloutStage.BAKE), known, by) is None
+
+
+def test_a_ranking_is_compared_in_windows_and_the_looks_make_no_difference(shop: Watched) -> None:
+    state = a_state(metric="roc_auc")
+    often, once = begun(shop, state), begun(shop, state)
+    shop.answer(3_000, T0, 10 * HOUR, shadow=CHALLENGER, label_share=0.9)
+    for minutes in range(0, 720, 47):
+        often = Known.from_dict(
+            json.loads(json.dumps(looked(shop, often, state, T0 + MINUTE * minutes).to_dict()))
+        )
+    for known in (often, once):
+        looked(shop, known, state, T0 + 20 * HOUR)
+    assert often.gains.to_dict()["sums"] == pytest.approx(once.gains.to_dict()["sums"])
+    assert often.windows["gains"].to_dict() == once.windows["gains"].to_dict()
+    assert once.seen_of("gains") == pytest.approx(2_700, abs=80)
+    assert once.rows_of("gains") > once.gains.count * 10
+    quality = quality_of(state, once, Compared.of(state, shop.manifests[BEFORE], shop.manifests[CHALLENGER]))
+    assert quality is not None
+    assert (quality.metric, quality.rows) == ("roc_auc", once.rows_of("gains"))
+    assert quality.low is not None
+    assert 0 < quality.low < (quality.mean or 0) < (quality.high or 0)
+
+
+def test_a_ranking_in_the_canary_and_in_the_bake(shop: Watched) -> None:
+    state = a_state(RolloutStage.CANARY, metric="roc_auc")
+    known = begun(shop, state)
+    shop.answer(400, T0, HOUR, release=CHALLENGER, role="canary")
+    shop.answer(400, T0, HOUR, shadow=CHALLENGER)
+    looked(shop, known, state, T0 + 20 * HOUR)
+    assert known.canary.mean < known.champion.mean, "what is missing to a perfect order"
+    assert 390 <= known.seen_of("canary") <= 400
+    state = replace(a_state(RolloutStage.BAKE, metric="roc_auc"), entered_at=T0 + 20 * HOUR)
+    known = begun(shop, state)
+    shop.answer(400, T0 + 20 * HOUR, HOUR, release=CHALLENGER, shadow=BEFORE)
+    looked(shop, known, state, T0 + 40 * HOUR)
+    assert known.bake_gains.mean > 0
+    assert known.gains.count == 0
 
 
 def test_too_few_rows_say_nothing(shop: Watched) -> None:

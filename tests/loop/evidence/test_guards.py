@@ -86,6 +86,19 @@ def test_where_little_is_known_of_what_came_true_two_groups_are_not_compared() -
     assert outcome(known, "canary") is FAIL
 
 
+def test_rows_that_wait_for_their_window_are_known_all_the_same() -> None:
+    known = Known(alone={"champion": 300, "canary": 100})
+    for name in ("champion", "canary"):
+        rows = known.alone[name]
+        known.windows_of(name, 1).add(np.zeros(rows, dtype=bool), RANDOM.random((rows, 1)))
+    state = RolloutState(
+        id="r", model="m", challenger=4, before=3, plan=Rollout(metric="roc_auc"), stage=RolloutStage.CANARY,
+        started_at=T0, entered_at=T0,
+    )  # fmt: skip
+    (found,) = [one for one in guards_of(state, known, is_outcome=False, arms=0.0) if one.name == "canary"]
+    assert (found.outcome, found.note) == (PASS, "not worse for sure, on 0 rows")
+
+
 def test_a_replay_holds_until_it_is_done_and_fails_by_its_problem() -> None:
     stage = RolloutStage.REPLAY
     assert outcome(Known(), "replay", stage) is OPEN

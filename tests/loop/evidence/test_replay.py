@@ -17,10 +17,10 @@ from mainspring.domain.rollout import Rollout
 from mainspring.domain.rollout_state import RolloutStage, RolloutState
 from mainspring.domain.schema import Personal
 from mainspring.loop.evidence import replay as replaying
+from mainspring.loop.evidence.compared import Compared
 from mainspring.loop.evidence.known import Known
 from mainspring.loop.evidence.replay import replay, unseen
 from mainspring.loop.evidence.replay_process import ReleaseProblem, ReplayProcess
-from mainspring.loop.evidence.rows import Compared
 from mainspring.release.sealing import seal
 from mainspring.release.signing import signing_key
 from mainspring.settings import load_settings
@@ -93,6 +93,13 @@ def test_it_answers_the_labelled_requests_again_and_compares_row_by_row(workspac
     again = Known.from_dict(known.to_dict())
     replay(workspace, a_state(), again, compared(workspace, a_state()), None, lambda: pytest.fail("it is done"))
     assert again.to_dict() == known.to_dict()
+
+
+def test_a_ranking_is_compared_in_windows(workspace: Workspace) -> None:
+    known = replayed(workspace, metric="roc_auc")
+    assert known.replay["rows"] == known.seen_of("gains")
+    assert 5_000 < known.rows_of("gains") <= known.seen_of("gains")
+    assert 0 < known.gains.mean < 0.2
 
 
 def test_what_was_answered_before_the_release_was_made_is_not_counted(workspace: Workspace) -> None:

@@ -13,7 +13,9 @@ from mainspring.domain.source import Source
 from mainspring.errors import MainspringError
 from mainspring.loop.lifecycle.resolution import resolve
 
-SCHEMA = Schema((Column("MonthlyCharges", Kind.NUMBER), Column("Churn", Kind.BOOLEAN)))
+SCHEMA = Schema(
+    (Column("MonthlyCharges", Kind.NUMBER), Column("Churn", Kind.BOOLEAN), Column("Plan", Kind.CATEGORY))
+)
 
 
 @pytest.mark.parametrize(
@@ -21,9 +23,17 @@ SCHEMA = Schema((Column("MonthlyCharges", Kind.NUMBER), Column("Churn", Kind.BOO
     [
         ({"target": "Chrun"}, "did you mean 'Churn'?"),
         ({"target": "Churn", "features": ["MonthlyCharge"]}, "did you mean 'MonthlyCharges'?"),
-        ({"target": "Churn", "slices": ["zzz"]}, "use one of: MonthlyCharges, Churn"),
+        ({"target": "Churn", "slices": ["zzz"]}, "use one of: MonthlyCharges, Churn, Plan"),
         (
             {"target": "Churn", "rollout": Rollout(metric="squared_error")},
+            "use one of log_loss, brier, error, roc_auc, or the name of a business outcome",
+        ),
+        (
+            {"target": "MonthlyCharges", "rollout": Rollout(metric="roc_auc")},
+            "use one of squared_error, absolute_error, or the name of a business outcome",
+        ),
+        (
+            {"target": "Plan", "rollout": Rollout(metric="roc_auc")},
             "use one of log_loss, brier, error, or the name of a business outcome",
         ),
         (

@@ -178,6 +178,30 @@ def test_a_better_challenger_becomes_champion_step_by_step(production: Productio
     assert production.workspace.records.verify_history() is None
 
 
+def test_a_challenger_that_ranks_better_becomes_champion_and_one_that_ranks_worse_does_not(
+    production: Production,
+) -> None:
+    production.plan = replace(PLAN, metric="roc_auc")
+    production.begin(WORSE)
+    told: list[str] = []
+    for _ in range(8):
+        production.serve(1_200, answers={WORSE: lambda outputs: outputs[::-1]})
+        told += production.turn()
+        if told:
+            break
+    assert told == ["rejected"], production.state.note
+    assert "it is worse: roc_auc" in production.state.note
+    production.begin()
+    told = []
+    for _ in range(20):
+        production.serve(1_200, answers={1: lambda outputs: np.full_like(outputs, 0.5)})
+        told += production.turn()
+        if not production.state.is_open:
+            break
+    assert told == ["canary 0", "canary 1", "bake 0", "promoted"], production.state.note
+    assert production.champion == GOOD
+
+
 def test_a_worse_challenger_is_rejected_before_anybody_hears_it(production: Production) -> None:
     production.begin(WORSE)
     told = []

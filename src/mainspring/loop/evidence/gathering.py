@@ -13,12 +13,12 @@ from mainspring.domain.release import Manifest, ReleaseRef
 from mainspring.domain.rollout_state import Guard, Paired, RolloutStage, RolloutState, StepEvidence
 from mainspring.domain.verdict import Outcome
 from mainspring.errors import MainspringError
+from mainspring.loop.evidence.compared import Compared
 from mainspring.loop.evidence.guards import guards_of
-from mainspring.loop.evidence.known import Known
+from mainspring.loop.evidence.known import Gains, Known
 from mainspring.loop.evidence.log import count_log
 from mainspring.loop.evidence.replay import replay
-from mainspring.loop.evidence.row_losses import MOST
-from mainspring.loop.evidence.rows import Compared, compare_rows
+from mainspring.loop.evidence.rows import compare_rows
 from mainspring.loop.gateway_metrics import gateway_metrics
 from mainspring.stats.sequential import difference_sequence, mean_sequence
 from mainspring.stats.sequential_shares import share_sequence
@@ -57,8 +57,8 @@ def gather(
     if before.task is not challenger.task:
         return _only(Outcome.FAIL, f"it predicts {challenger.task} where the champion predicts {before.task}")
     by = Compared.of(state, before, challenger)
-    if by.metric in MOST:
-        known.bound_gains(MOST[by.metric])
+    if by.most is not None:
+        known.bound_gains(by.most)
     count_log(workspace.tables, state, known)
     _count_failures(workspace, state, known)
     if state.stage is RolloutStage.REPLAY:
@@ -80,10 +80,10 @@ def quality_of(state: RolloutState, known: Known, by: Compared) -> Paired | None
             known.canary, known.champion, alpha=plan.alpha * _UP, tuned_to=plan.min_requests
         )
         return _paired(by.metric, rows, known.canary.mean - known.champion.mean, interval, plan.min_requests)
-    gains = known.bake_gains if is_bake else known.gains
-    alpha = plan.alpha * (_BAKE if is_bake else _UP)
-    interval = mean_sequence(gains, alpha=alpha, tuned_to=plan.min_requests)
-    return _paired(by.metric, gains.count, gains.mean, interval, plan.min_requests)
+    name, alpha = ("bake_gains", plan.alpha * _BAKE) if is_bake else ("gains", plan.alpha * _UP)
+    gains: Gains = getattr(known, name)
+    interval = mean_sequence(gains, alpha=alpha, tuned_to=known.looked_at_from(name, plan.min_requests))
+    return _paired(by.metric, known.rows_of(name), gains.mean, interval, plan.min_requests)
 
 
 def told(state: RolloutState, known: Known, evidence: StepEvidence) -> dict[str, Any]:

@@ -124,15 +124,18 @@ def _live(plan: Rollout, known: Known) -> Guard:
     one that was shown can be clicked, and who chooses better ones gets rows that are harder to tell. There the two
     groups have other rows by what they were answered, and only rows that both have answered can be compared.
     """
-    told = known.champion.count + known.canary.count
+    told = known.seen_of("champion") + known.seen_of("canary")
     answered = max(told, sum(known.alone.values()))
     if told < _MOSTLY * answered:
         note = f"not compared: of {told / answered:.0%} of the answers the truth is known, maybe because of them"
         return Guard(name="canary", outcome=Outcome.PASS, note=note)
     low, high = difference_sequence(
-        known.champion, known.canary, alpha=plan.alpha * _ALPHA, tuned_to=plan.min_requests
+        known.champion,
+        known.canary,
+        alpha=plan.alpha * _ALPHA,
+        tuned_to=known.looked_at_from("canary", plan.min_requests),
     )
-    rows = known.canary.count
+    rows = known.rows_of("canary")
     if high < bar_of(plan):
         note = f"its own answers are worse than the champion's by {-high:.4g} to {-low:.4g}, on {rows:,} rows"
         return Guard(name="canary", outcome=Outcome.FAIL, note=note)

@@ -11,6 +11,7 @@ from mainspring.domain.rollout_state import RolloutState
 from mainspring.stats.bounded_moments import BoundedMoments
 from mainspring.stats.moments import Moments
 from mainspring.stats.quantiles import QuantileSketch
+from mainspring.stats.rank_windows import LEAST_ROWS, RankWindows
 
 Gains = Moments | BoundedMoments
 _SKETCH = 64  # values of a level: medians are known to a few hundredths, and a state takes little room
@@ -39,6 +40,7 @@ class Known:
         gains: by how much the challenger's loss is smaller than the champion's, on the way up.
         bake_gains: the same after the promotion.
         champion, canary: losses (or outcomes) of those that each answered alone while the canary was under way.
+        windows: what a ranking cuts the rows of one of these four into; of other metrics there are none.
         alone: how many these were of each, with a known truth or without.
         disagreed: pairs in which the two said different things, of `pairs`.
         unpaired: the champion's labelled answers that the challenger should have seen, and gave no answer to.
@@ -62,6 +64,7 @@ class Known:
     bake_gains: Gains = field(default_factory=Moments)
     champion: Moments = field(default_factory=Moments)
     canary: Moments = field(default_factory=Moments)
+    windows: dict[str, RankWindows] = field(default_factory=dict)
     alone: dict[str, int] = field(default_factory=lambda: {"champion": 0, "canary": 0})
     disagreed: int = 0
     pairs: int = 0
@@ -82,6 +85,23 @@ class Known:
             known.failures = {}
         return known
 
+    def windows_of(self, name: str, scores: int) -> RankWindows:
+        """The windows behind the sums of this name."""
+        return self.windows.setdefault(name, RankWindows(scores))
+
+    def rows_of(self, name: str) -> int:
+        """How many rows the sums of this name rest on."""
+        count: int = getattr(self, name).count
+        return self.windows[name].rows if name in self.windows else count
+
+    def seen_of(self, name: str) -> int:
+        """The same with the rows that wait for their window to end."""
+        return self.windows[name].seen if name in self.windows else self.rows_of(name)
+
+    def looked_at_from(self, name: str, rows: int) -> int:
+        """How many values of the sums of this name so many rows are, at most: from then on they are looked at."""
+        return max(1, rows // LEAST_ROWS) if name in self.windows else rows
+
     def bound_gains(self, most: float) -> None:
         """Say, before there are any, that no gain and no loss on a row can be greater."""
         self.gains, self.bake_gains = (
@@ -92,6 +112,7 @@ class Known:
         found: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
         found |= {name: _text(getattr(self, name)) for name in _MOMENTS_IN_TIME}
         found |= {name: getattr(self, name).to_dict() for name in _MOMENTS}
+        found["windows"] = {name: one.to_dict() for name, one in self.windows.items()}
         found["newest"] = {name: _text(at) for name, at in self.newest.items()}
         found["latencies"] = {name: sketch.to_dict() for name, sketch in self.latencies.items()}
         return found
@@ -104,6 +125,7 @@ class Known:
         for name in _MOMENTS:
             kind = BoundedMoments if "low" in data[name] else Moments
             setattr(known, name, kind.from_dict(data[name]))
+        known.windows = {name: RankWindows.from_dict(one) for name, one in data.get("windows", {}).items()}
         known.newest = {name: datetime.fromisoformat(at) for name, at in data["newest"].items()}
         known.latencies = {name: QuantileSketch.from_dict(one) for name, one in data["latencies"].items()}
         return known

@@ -19,10 +19,11 @@ from mainspring.domain.input_columns import input_columns
 from mainspring.domain.prediction_log import predictions_table
 from mainspring.domain.release import Manifest, ReleaseRef
 from mainspring.domain.rollout_state import RolloutState
+from mainspring.loop.evidence.compared import Compared, logged_outputs
 from mainspring.loop.evidence.known import Known
 from mainspring.loop.evidence.replay_process import ReleaseProblem, ReplayProcess
-from mainspring.loop.evidence.row_losses import Floats, losses, truth_of
-from mainspring.loop.evidence.rows import Compared, label_wait, losses_of, spans
+from mainspring.loop.evidence.row_losses import Floats
+from mainspring.loop.evidence.rows import label_wait, spans
 from mainspring.training.stable_hash import hash_key
 from mainspring.workspace import Workspace
 
@@ -130,10 +131,8 @@ def _part(
         _checked(process.answer(inputs.slice(place, _ASKED)), by.challenger)
         for place in range(0, inputs.height, _ASKED)
     ]
-    output = by.challenger.output
-    mine = losses(by.metric, np.concatenate(parts), truth_of(rows, output), output)
-    gain = losses_of(by.metric, rows, "outputs", by.before.output) - mine
-    known.gains.add(gain[np.isfinite(gain)])
+    before = logged_outputs(rows, "outputs", by.before.output)
+    by.take_pairs(known, "gains", rows, before, np.concatenate(parts))
     known.replay["rows"] += rows.height
 
 
@@ -146,7 +145,7 @@ def _rows(
     ).filter(pl.col("label_at").is_not_null())
     if known.replay["share"] < 1:
         found = found.filter(pl.col("id").hash() % _GRAIN < int(known.replay["share"] * _GRAIN))
-    rows = found.collect()
+    rows = found.sort("at", "id").collect()
     return rows.filter(unseen(by.challenger, rows, sealed_from(workspace, by.challenger)))
 
 

@@ -8,8 +8,8 @@ has no label by then is left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -19,11 +19,10 @@ from mainspring.data.predictions import OUTCOME_PREFIX, predictions
 from mainspring.domain.durations import parse_duration
 from mainspring.domain.ports import Tables
 from mainspring.domain.prediction_log import Role, predictions_table
-from mainspring.domain.release import Manifest, OutputSpec
-from mainspring.domain.rollout_rules import is_proved_by_outcome
 from mainspring.domain.rollout_state import RolloutStage, RolloutState
-from mainspring.loop.evidence.known import Gains, Known
-from mainspring.loop.evidence.row_losses import Floats, answers, losses, metric_of, outputs_of, truth_of
+from mainspring.loop.evidence.compared import Compared, logged_outputs
+from mainspring.loop.evidence.known import Known
+from mainspring.loop.evidence.row_losses import answers
 
 AT_ONCE = 100_000  # rows of answers that are in memory
 _SHADOW_LAG = timedelta(minutes=5)  # by which a shadow's answer may be later than the one that was heard
@@ -34,21 +33,6 @@ _DECLARED = 1.05  # times what the model declares, and then
 _SETTLED = 2.0  # seconds until a label that came is in the table
 _EVERY = timedelta(minutes=1)  # between two comparisons; in a short step ten of them
 _DIFFERENT = 1e-9  # of two values
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """What two releases are compared by."""
-
-    before: Manifest
-    challenger: Manifest
-    metric: str
-    is_outcome: bool
-
-    @classmethod
-    def of(cls, state: RolloutState, before: Manifest, challenger: Manifest) -> Compared:
-        metric = metric_of(state.plan, challenger.task)
-        return cls(before, challenger, metric, is_proved_by_outcome(state.plan))
 
 
 def compare_rows(
@@ -137,21 +121,22 @@ def _compare(
 ) -> None:
     outcome = OUTCOME_PREFIX + by.metric
     found = predictions(tables, state.model, since=start, until=end, as_of=now)
-    columns = ["id", "release", "role", "outputs", "label", "label_value"]
+    columns = ["id", "at", "release", "role", "outputs", "label", "label_value"]
     if outcome in found.collect_schema().names():
         columns.append(outcome)
     live = (
         found.filter(pl.col("release").is_in([state.before, state.challenger]), pl.col("role") != Role.PINNED)
         .select(columns)
+        .sort("at", "id")
         .collect()
     )
     mine = pl.col("release") == state.challenger
     _alone(known, by, live.filter(pl.col("role").is_in([str(Role.CANARY), str(Role.CHAMPION)])), outcome)
     shadows = _shadows(tables, state, start, end)
-    _paired(known, by, live.filter(~mine), shadows.filter(mine), known.gains, by.challenger)
+    _paired(known, by, live.filter(~mine), shadows.filter(mine), "gains")
     # In the bake it is the old champion that is not heard.
     champion = live.filter(mine, pl.col("role") == Role.CHAMPION)
-    _paired(known, by, champion, shadows.filter(~mine), known.bake_gains, by.before)
+    _paired(known, by, champion, shadows.filter(~mine), "bake_gains")
 
 
 def _shadows(tables: Tables, state: RolloutState, start: datetime, end: datetime) -> pl.DataFrame:
@@ -174,51 +159,45 @@ def _shadows(tables: Tables, state: RolloutState, start: datetime, end: datetime
 
 def _alone(known: Known, by: Compared, live: pl.DataFrame, outcome: str) -> None:
     """Losses (or outcomes) of those that the challenger answered in the canary, and of the champion's."""
-    for name, group, manifest, role in (
-        ("champion", known.champion, by.before, Role.CHAMPION),
-        ("canary", known.canary, by.challenger, Role.CANARY),
+    name: Literal["champion", "canary"]
+    for name, manifest, role in (
+        ("champion", by.before, Role.CHAMPION),
+        ("canary", by.challenger, Role.CANARY),
     ):
         rows = live.filter(pl.col("release") == manifest.number, pl.col("role") == role)
         if not by.is_outcome:
-            values = losses_of(by.metric, rows, "outputs", manifest.output)
+            by.take_alone(known, name, rows, manifest)
         elif outcome in rows.columns:
             values = rows.get_column(outcome).cast(pl.Float64).fill_null(float("nan")).to_numpy()
+            getattr(known, name).add(values[np.isfinite(values)])
         else:
             continue
         known.alone[name] += rows.height
-        group.add(values[np.isfinite(values)])
 
 
 def _paired(
-    known: Known, by: Compared, heard: pl.DataFrame, unheard: pl.DataFrame, gains: Gains, shadow: Manifest
+    known: Known, by: Compared, heard: pl.DataFrame, unheard: pl.DataFrame, name: Literal["gains", "bake_gains"]
 ) -> None:
     """Take in those that both answered: how much better the challenger is, whichever of the two was heard."""
     both = heard.join(unheard.select("id", "shadow"), on="id", how="inner", maintain_order="left")
-    if shadow is by.challenger:
+    is_shadow = name == "gains"  # the challenger; in the bake it is heard
+    if is_shadow:
         known.unpaired += heard.height - both.height
     if not both.height:
         return
-    first, second = ("outputs", "shadow") if shadow is by.challenger else ("shadow", "outputs")
-    if shadow is by.challenger:
+    first, second = ("outputs", "shadow") if is_shadow else ("shadow", "outputs")
+    if is_shadow:
         known.pairs += both.height
         known.disagreed += _disagreed(both, by)
     if by.is_outcome:
         return
-    gain = losses_of(by.metric, both, first, by.before.output) - losses_of(
-        by.metric, both, second, by.challenger.output
-    )
-    gains.add(gain[np.isfinite(gain)])
-
-
-def losses_of(metric: str, rows: pl.DataFrame, column: str, output: OutputSpec) -> Floats:
-    """The losses [n] of logged outputs beside what came true; NaN where one of both is not known."""
-    outputs = outputs_of(rows, column, len(output.classes) or 1)
-    return losses(metric, outputs, truth_of(rows, output), output)
+    before = logged_outputs(both, first, by.before.output)
+    by.take_pairs(known, name, both, before, logged_outputs(both, second, by.challenger.output))
 
 
 def _disagreed(both: pl.DataFrame, by: Compared) -> int:
     old, new = (
-        answers(outputs_of(both, column, len(manifest.output.classes) or 1), manifest.output)
+        answers(logged_outputs(both, column, manifest.output), manifest.output)
         for column, manifest in (("outputs", by.before), ("shadow", by.challenger))
     )
     if by.challenger.output.classes:

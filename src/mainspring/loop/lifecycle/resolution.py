@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mainspring.domain.feature_view import FeatureRef
 from mainspring.domain.model import Model
-from mainspring.domain.rollout import CLASS_METRICS, NUMBER_METRICS
+from mainspring.domain.rollout import CLASS_METRICS, NUMBER_METRICS, RANK_METRICS, SHADOW_METRICS
 from mainspring.domain.schema import Column, Kind, Schema
 from mainspring.domain.task import Task
 from mainspring.errors import DeclarationError, TargetError
@@ -150,8 +150,12 @@ def _check_time(model: Model, schema: Schema) -> None:
 
 def _check_rollout(model: Model, task: Task) -> None:
     metric = None if model.rollout is None else model.rollout.metric
-    wrong, right = (CLASS_METRICS, NUMBER_METRICS) if task is Task.REGRESSION else (NUMBER_METRICS, CLASS_METRICS)
-    if metric in wrong:
+    right = {
+        Task.REGRESSION: NUMBER_METRICS,
+        Task.BINARY: (*CLASS_METRICS, *RANK_METRICS),
+        Task.MULTICLASS: CLASS_METRICS,
+    }[task]
+    if metric in SHADOW_METRICS and metric not in right:
         raise DeclarationError(
             f"Rollout(metric={metric!r}) cannot be measured on a {task} model",
             cure=f"use one of {', '.join(right)}, or the name of a business outcome",
