@@ -51,7 +51,8 @@ class SimulatedChange:
     Attributes:
         row: the first row that the new one answered.
         gain, low, high: by how much the new one was more often right than the old one (of a regression: nearer) on
-            the same rows that followed, with the 95 % interval of the paired difference; `None` with too few.
+            the same rows that followed, with the 95 % interval of the paired difference (see
+            `stats.serial`: such rows hang together); `None` with too few.
         rows: that this rests on.
     """
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mainspring.domain.task import Task
+from mainspring.stats.serial import serial_interval
 from mainspring.training.metrics import measure
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 _JUDGED = 1_000
 """So many rows after a change of champion tell whether it did good."""
 _FEWEST = 200
-_Z = 1.959964  # of a 95 % interval
 
 
 def in_all(found: Simulated, course: Course) -> float:
@@ -52,8 +52,8 @@ def judged(
         return replace(change, rows=max(0, count))
     old, new = (_losses(outputs(number, rows), truth[rows], task) for number in (change.before, change.after))
     gains = old - new
-    gain, half = float(gains.mean()), _Z * float(gains.std(ddof=1)) / np.sqrt(count)
-    return replace(change, rows=count, gain=gain, low=gain - half, high=gain + half)
+    low, high = serial_interval(gains)
+    return replace(change, rows=count, gain=float(gains.mean()), low=low, high=high)
 
 
 def _losses(outputs: Floats, truth: NDArray[np.float64], task: Task) -> Floats:
