@@ -65,6 +65,13 @@ _SERVERS = [
     ("start to first answer", "first answer s", "s"),
 ]
 
+# What is shown of each stream of `loop`: (column, course); the schedules are shown by the best one.
+_COURSES = [
+    ("the loop at its defaults", "the policies"),
+    ("never trained again", "never trained again"),
+    ("adaptive random forest, row by row", "adaptive random forest"),
+]
+
 
 def section(folder: Path = RESULTS) -> str:
     """The section's text, made of nothing but the results in the folder."""
@@ -77,6 +84,8 @@ def section(folder: Path = RESULTS) -> str:
             parts += ["", *_side_by_side(title, results[name]["figures"], rows)]
     if "serving" in results:
         parts += ["", *_servers(results["serving"]["figures"])]
+    if "loop" in results:
+        parts += ["", *_streams(results["loop"]["figures"])]
     places = sorted({_place(result) for result in results.values()})
     parts += ["", *(f"Measured on {place}." for place in places), "", END]
     return "\n".join(parts)
@@ -109,6 +118,23 @@ def _servers(figures: dict[str, Any]) -> list[str]:
     ]
 
 
+def _streams(figures: dict[str, Any]) -> list[str]:
+    columns = [*(name for name, _ in _COURSES), "the best schedule"]
+    title = "Streams, labels 500 rows later: accuracy (trainings)"
+    lines = [f"| {title} | {' | '.join(columns)} |", "| --- |" + " ---: |" * len(columns)]
+    for stream, found in figures.items():
+        courses = found["courses"]
+        schedules = [name for name in courses if name.startswith("every ")]
+        best = max(schedules, key=lambda name: courses[name]["accuracy"])
+        cells = [*(_course(courses[name]) for _, name in _COURSES), f"{_course(courses[best])} {best}"]
+        lines.append(f"| {stream} | {' | '.join(cells)} |")
+    return lines
+
+
+def _course(course: dict[str, float]) -> str:
+    return f"{course['accuracy']:.4f}" + (f" ({course['trainings']})" if "trainings" in course else "")
+
+
 def _place(result: dict[str, Any]) -> str:
     machine, versions = result["machine"], result["versions"]
     return (
@@ -123,7 +149,9 @@ def _text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
-    if isinstance(value, int | float):
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}" if abs(value) >= 2 else f"{value:.4g}"
     return str(value)
 
