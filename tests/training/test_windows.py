@@ -56,11 +56,25 @@ def test_weights_halve_with_each_half_life_and_have_the_mean_1(when: np.ndarray,
     assert 1 <= effective_rows(places, weights) <= len(when) + 1e-9
 
 
+@given(MOMENTS, st.integers(0, 21))
+def test_the_time_since_a_change_is_a_half_life(when: np.ndarray, days: int) -> None:
+    rule = window_rule("weighted since_change", when, days * DAY)
+    places, weights = rows_of_rule(rule, when)
+    assert places.tolist() == list(range(len(when)))
+    assert np.isfinite(weights).all()
+    since = when.max() - days * DAY
+    if since > 0:
+        assert rule == {"kind": "weighted", "half_life": since}
+        at_change = weights[when == days * DAY]
+        assert at_change == pytest.approx(weights.max() / 2)
+
+
 def test_all_takes_all_and_a_change_that_nobody_knows_nothing() -> None:
     when = np.arange(5)
     assert rows_of_rule(window_rule("all", when, None), when)[0].tolist() == [0, 1, 2, 3, 4]
     assert window_rule("since_change", when, None) is None
     assert window_rule("half_since_change", when, None) is None
+    assert window_rule("weighted since_change", when, None) is None
 
 
 def test_a_half_life_of_a_moment_leaves_the_newest_row() -> None:

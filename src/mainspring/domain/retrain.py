@@ -11,6 +11,7 @@ from mainspring.errors import DeclarationError
 REASONS = ("drift", "performance", "new_data")
 """What may start a training besides a schedule, new labels, and a person."""
 
+_WINDOWS = ("all", "since_change", "half_since_change", "weighted since_change")
 _ROWS = re.compile(r"[1-9]\d* rows")
 
 
@@ -29,8 +30,10 @@ class Retrain:
             person's `mainspring run` closes it again.
         windows: the rows that are tried as training rows: `all`, `5000 rows`, `90d`, `since_change` (since the
             newest change that was detected), `half_since_change` (the newest half of these: a change that came
-            slowly was not over when it began), `weighted 30d` (all, weighted by age with this half-life). With
-            more than one, the one that does best on newer rows, which none of them has seen, is taken.
+            slowly was not over when it began), `weighted 30d` (all, weighted by age with this half-life),
+            `weighted since_change` (with the time since the change as half-life: much of what was before it may
+            still hold). With more than one, the one that does best on newer rows, which none of them has seen, is
+            taken.
         labelled: learn also from predictions whose truth has come in, where the source does not have them.
 
     Raises:
@@ -43,7 +46,7 @@ class Retrain:
     cooldown: str = "6h"
     per_day: int = 4
     breaker: int = 3
-    windows: Sequence[str] = ("all", "since_change", "half_since_change")
+    windows: Sequence[str] = _WINDOWS
     labelled: bool = True
 
     def __post_init__(self) -> None:
@@ -75,13 +78,13 @@ class Retrain:
 
 
 def _check_window(window: str) -> None:
-    if window in ("all", "since_change", "half_since_change") or _ROWS.fullmatch(window):
+    if window in _WINDOWS or _ROWS.fullmatch(window):
         return
     try:
         parse_duration(window.removeprefix("weighted "))
     except DeclarationError as error:
         raise DeclarationError(
             f"Retrain(windows={window!r}) is no window of rows",
-            cure="use all, since_change, half_since_change, a number of rows (5000 rows), a time (90d) or a "
-            "half-life (weighted 30d)",
+            cure=f"use {', '.join(_WINDOWS)}, a number of rows (5000 rows), a time (90d) or a half-life (weighted "
+            "30d)",
         ) from error

@@ -42,7 +42,8 @@ def window_rule(window: str, when: Moments, change: int | None) -> dict[str, Any
         when: of each row, in microseconds since the epoch; at least one.
 
     Returns:
-        `None` for `since_change` where no change is known, and for its half where too few rows have come since.
+        `None` for what is counted from a change where none is known, and for the half of what has come since
+        where that is too few rows.
 
     Examples:
         >>> when = np.array([0, 86_400_000_000, 2 * 86_400_000_000])
@@ -59,6 +60,8 @@ def window_rule(window: str, when: Moments, change: int | None) -> dict[str, Any
         return {"kind": "since", "start": int(half[0])} if half.size >= FEWEST_OF_HALF else None
     if window.endswith(" rows"):
         return {"kind": "newest", "rows": int(window.removesuffix(" rows"))}
+    if window == "weighted since_change":
+        return None if change is None else {"kind": "weighted", "half_life": max(1, int(when.max()) - change)}
     if window.startswith("weighted "):
         return {"kind": "weighted", "half_life": _microseconds(window.removeprefix("weighted "))}
     return {"kind": "since", "start": int(when.max()) - _microseconds(window)}

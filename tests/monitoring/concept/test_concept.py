@@ -1,7 +1,8 @@
 """The concept monitor: each label once, in the order of the answers, over looks that may be repeated."""
 
 import json
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from mainspring.domain.measurement import Measurement, State, Window
 from mainspring.domain.monitor import Monitor
 from mainspring.domain.task import Task
 from mainspring.monitoring.concept.concept import concept
+from mainspring.testing.releases import A_TRAINING
 from mainspring.testing.watched import DAY, HOUR, T0, Watched
 
 CONCEPT = Monitor.concept()
@@ -280,6 +282,53 @@ def test_another_champion_begins_anew(tmp_path: Path) -> None:
     assert looker.look(T0 + 2 * DAY).rows > 900
     assert looker.look(T0 + 3 * DAY, champion=2).release == 2
     assert looker.state["concept_residual"]["streams"]["timely"]["detector"]["columns"][0]["seen"] <= 900  # type: ignore[index]
+
+
+def taught(watched: Watched, number: int, cut: datetime) -> None:
+    """Its held-out rows are the newest that were known when production taught it."""
+    microseconds = (cut - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    split = {"kind": "answered", "cut": microseconds, "share": 0.2, "since": microseconds}
+    manifest = watched.manifests[number]
+    watched.manifests[number] = replace(manifest, training=replace(A_TRAINING, split=split))
+
+
+@pytest.mark.parametrize("method", ["residual", "adwin"])
+def test_a_change_that_goes_on_while_the_next_release_is_made_is_seen_by_the_rows_it_held_out(
+    method: str, tmp_path: Path
+) -> None:
+    watched = Watched(tmp_path)
+    watched.release(2)
+    watched.answer(450, T0, DAY / 2, release=1, moved=1.2)
+    watched.answer(450, T0, DAY / 2, release=2, moved=1.2)
+    monitor = Monitor.concept(method)
+    assert Looker(watched, monitor).look(T0 + DAY).state is not State.BAD, "that is the usual"
+    taught(watched, 2, T0 - HOUR)
+    looker = Looker(watched, monitor)
+    found = looker.look(T0 + DAY, champion=2)
+    assert found.state is State.BAD
+    assert found.rows == 450
+    if method == "residual":
+        assert T0 - HOUR <= datetime.fromisoformat(found.example["since"]) <= T0 + 2 * HOUR
+    looks = [Looker(watched, monitor), Looker(watched, monitor)]
+    for hours in range(1, 25):
+        looks[0].look(T0 + hours * HOUR, champion=2)
+    looks[1].look(T0 + DAY, champion=2)
+    assert looks[0].state[monitor.name]["streams"] == looks[1].state[monitor.name]["streams"]
+
+
+def test_a_release_that_does_as_it_did_on_the_rows_it_held_out_has_not_changed(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    taught(watched, 1, T0 - HOUR)
+    days(watched, 3)
+    looker = Looker(watched)
+    assert {looker.look(T0 + hours * HOUR).state for hours in range(6, 75, 6)} == {State.FINE}
+
+
+def test_of_a_release_that_was_sealed_before_releases_held_rows_nothing_is_expected(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, reference_rows=0)
+    taught(watched, 1, T0 - HOUR)
+    watched.answer(300)
+    assert Looker(watched).look(T0 + DAY).state is State.UNKNOWN
 
 
 def test_it_stays_bad_for_a_window_and_is_then_the_usual(tmp_path: Path) -> None:

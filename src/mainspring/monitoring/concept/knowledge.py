@@ -5,8 +5,10 @@ after that are followed by a detector of their own: whose truth comes late is of
 time (who pays late, who complains), and each is to be compared with its like. In one stream, a month's late
 labels that come at once would pass for a change.
 
-What is usual is learnt from a release's first labels, and not from the held-out rows that it was sealed with: what
-was so long ago may be gone for good, and each training for that would be followed by the next.
+What is usual is learnt from a release's first labels, and before them from the rows that a retraining held out:
+the newest that were known, so that a change which goes on while the next model is trained is seen at once, and not
+when five hundred labels have made it the usual. The rows that other releases held out tell nothing: what was so
+long ago may be gone for good, and each training for that would be followed by the next.
 
 What is not seen: labels that come more than a week after their hour was taken, and corrections of labels that were
 taken. The monitors of the performance, which look at a window as a whole, see corrections that are in time.
@@ -16,13 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mainspring.monitoring.concept.label_stream import Hour, beginning, grain, label_stream, late_labels
 from mainspring.monitoring.concept.signals import signals
 from mainspring.monitoring.concept.stream import HourSums, Stream
 from mainspring.monitoring.look import Look
+from mainspring.monitoring.performance.labelled import labelled
+from mainspring.release.reference_rows import read_reference_rows
 
 STATE_FORMAT = 2
 TIMELY, LATE = "timely", "late"
@@ -34,6 +38,7 @@ _MOST_MISSING = 2_000
 """Hours, or parts of them, that late labels are waited for; a week has 168 hours."""
 
 _MOST_CHANGES = 20
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +81,9 @@ class Knowledge:
             "grain": length.total_seconds(),
         }
         if not known or any(known.get(name) != value for name, value in whose.items()):
-            start = beginning(look.window.start, length)
-            return cls(whose, start, None, {}, [], {name: Stream(method) for name in (TIMELY, LATE)})
+            streams = {name: Stream(method) for name in (TIMELY, LATE)}
+            _expect(look, streams[TIMELY])
+            return cls(whose, beginning(look.window.start, length), None, {}, [], streams)
         return cls(
             whose,
             datetime.fromisoformat(known["next"]),
@@ -153,3 +159,14 @@ class Knowledge:
     def _is_known(self, name: str, since: datetime) -> bool:
         """Whether the other stream has told of the change already."""
         return any(one["stream"] != name and since <= datetime.fromisoformat(one["seen"]) for one in self.changes)
+
+
+def _expect(look: Look, stream: Stream) -> None:
+    """What a release did on the rows by which it was judged, where these were the newest that were known."""
+    training = look.manifest.training
+    if training is None or "since" not in training.split:
+        return
+    reference = read_reference_rows(look.context.folders[look.manifest.number], look.manifest)
+    if reference is not None:
+        since = _EPOCH + int(training.split["cut"]) * _MICROSECOND
+        stream.expect(since, signals(labelled(reference, look.manifest), look.monitor.method))

@@ -44,6 +44,19 @@ class Stream:
     def __init__(self, method: str, state: Mapping[str, Any] | None = None) -> None:
         self.detector: Detector = detector_of(method, None if state is None else state["detector"])
         self._hours: list[HourSums] = [] if state is None else [_hour(one) for one in state["hours"]]
+        usual = None if state is None else state.get("usual")
+        self._usual_since = None if usual is None else datetime.fromisoformat(usual)
+
+    def expect(self, since: datetime, values: Floats) -> None:
+        """Take in, before all others, the values of rows that nobody asked about: what is usual.
+
+        Args:
+            since: the time of the first of them.
+            values: [n] or [n, columns].
+        """
+        if values.size:
+            self._usual_since = since
+            self.detector.update(values)
 
     def feed(self, start: datetime, values: Floats) -> list[Found]:
         """Take in the values [n] or [n, columns] of answers of one hour, and return the changes seen.
@@ -58,7 +71,12 @@ class Stream:
         return self.detector.update(values)
 
     def hour_of(self, index: int) -> datetime:
-        """The hour in which the value of this index was answered; the oldest known one where that is forgotten."""
+        """The hour in which the value of this index was answered; the oldest known one where that is forgotten.
+
+        Of what was expected it is the time of the first.
+        """
+        if self._usual_since is not None and (not self._hours or index < self._hours[0].first):
+            return self._usual_since
         return self._hours[max(0, bisect_right(self._hours, index, key=lambda hour: hour.first) - 1)].start
 
     def since(self, moment: datetime) -> Sequence[HourSums]:
@@ -67,7 +85,8 @@ class Stream:
 
     def to_dict(self) -> dict[str, Any]:
         hours = [[one.start.isoformat(), one.first, one.rows, one.total, one.squares] for one in self._hours]
-        return {"detector": self.detector.to_dict(), "hours": hours}
+        usual = None if self._usual_since is None else self._usual_since.isoformat()
+        return {"detector": self.detector.to_dict(), "hours": hours, "usual": usual}
 
 
 def _hour(stored: Sequence[Any]) -> HourSums:
