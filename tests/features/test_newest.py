@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainspring.domain.feature_view import FeatureView
+from mainspring.domain.instants import microseconds
 from mainspring.domain.schema import Kind
 from mainspring.domain.source import Source
 from mainspring.features.assembling import Assembler
 from mainspring.features.definition import CREATED_TIME, EVENT_TIME, ORDER, Definition, define
-from mainspring.features.freshness import microseconds
 from mainspring.features.newest import known_in_memory, known_rows, newest_rows
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -49,7 +49,7 @@ def _whole(workspace: "Workspace", manifest: "Manifest", rows: list[Any]) -> lis
     if not manifest.views:
         return rows
     from mainspring.batch.view_features import check_filled
-    from mainspring.features.freshness import microseconds
+    from mainspring.domain.instants import microseconds
     from mainspring.serving.feature_rows import ReleaseViews
 
     views = ReleaseViews(manifest)

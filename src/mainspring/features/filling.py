@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from mainspring.clock import Clock
 from mainspring.domain.feature_view import FeatureView
+from mainspring.domain.instants import microseconds, moment_of
 from mainspring.domain.materialised import MaterialisationState, Materialised
 from mainspring.domain.ports import Lease, Records, Tables
 from mainspring.domain.ports_features import OnlineStore, ViewId
 from mainspring.errors import MainspringError, StoreError, WorkspaceBusy
-from mainspring.features.freshness import Mark, Rows, decode_mark, microseconds, moment_of
+from mainspring.features.freshness import Mark, Rows, decode_mark
 from mainspring.stores.lease_keeping import SECONDS, kept
 
 if TYPE_CHECKING:  # who only waits for something to do needs no frames

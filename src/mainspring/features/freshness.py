@@ -6,14 +6,12 @@ and the next materialisation fills it wholly. A gateway worker reads marks too, 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
+from mainspring.domain.instants import microseconds
 from mainspring.errors import StoreError
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Rows(msgspec.Struct, frozen=True, array_like=True):
@@ -74,7 +72,8 @@ def age(mark: Mark | None, now: datetime) -> float | None:
     """Seconds since the view was brought up to date; `None` where it never was.
 
     Examples:
-        >>> age(Mark(until=microseconds(_EPOCH)), _EPOCH + timedelta(minutes=1)), age(Mark(), _EPOCH)
+        >>> now = datetime.fromisoformat("2026-03-01T12:01:00Z")
+        >>> age(Mark(until=microseconds(now.replace(minute=0))), now), age(Mark(), now)
         (60.0, None)
     """
     return None if mark is None else _since(mark.until, now)
@@ -83,21 +82,6 @@ def age(mark: Mark | None, now: datetime) -> float | None:
 def event_age(mark: Mark | None, now: datetime) -> float | None:
     """Seconds since the newest thing happened that the view knows of."""
     return None if mark is None else _since(mark.newest_event, now)
-
-
-def microseconds(moment: datetime) -> int:
-    """Since 1970, UTC; exactly, where a float would be off by some."""
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def moment_of(since_1970: int) -> datetime:
-    """The time of so many microseconds since 1970.
-
-    Examples:
-        >>> moment_of(-1)
-        datetime.datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=datetime.timezone.utc)
-    """
-    return _EPOCH + since_1970 * _MICROSECOND
 
 
 def _since(moment: int | None, now: datetime) -> float | None:

@@ -9,11 +9,11 @@ from datetime import datetime
 import polars as pl
 
 from mainspring.data.columns import HARMLESS
+from mainspring.domain.instants import microseconds
 from mainspring.domain.ports_features import EntityKey, Vector, ViewId
 from mainspring.domain.release import ViewInput
 from mainspring.features.definition import Key
 from mainspring.features.entities import event_keys
-from mainspring.features.freshness import microseconds
 from mainspring.features.keys import EntityKeys
 from mainspring.features.online_values import feature_series
 from mainspring.features.sealed_layout import layout_of

@@ -9,12 +9,11 @@ from typing import Any
 import polars as pl
 
 from mainspring.data.parsing import DTYPES
-from mainspring.domain.instants import zoned
+from mainspring.domain.instants import microseconds, zoned
 from mainspring.domain.ports_features import OnlineStore
 from mainspring.domain.schema import Kind
 from mainspring.errors import UsageError
 from mainspring.features.definition import Definition, did_you_mean
-from mainspring.features.freshness import microseconds
 from mainspring.features.keys import EntityKeys
 from mainspring.features.layout import key_fields, layout_of
 from mainspring.features.vectors import VectorCodec

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from mainspring.domain.instants import moment_of
 from mainspring.domain.release import InputField, Manifest, RuntimeKind
 from mainspring.domain.task import METRICS
 from mainspring.domain.verdict import Estimate
@@ -167,7 +167,7 @@ def _data(manifest: Manifest, facts: CardFacts) -> Iterator[str]:
 def _split(split: Mapping[str, object]) -> str:
     said = {name: value for name, value in split.items() if name != "kind" and value is not None}
     if "since" in said:  # then its moments are moments
-        said |= {name: f"{_moment(int(str(said[name]))):%Y-%m-%d %H:%M:%S} UTC" for name in ("cut", "since")}
+        said |= {name: f"{moment_of(int(str(said[name]))):%Y-%m-%d %H:%M:%S} UTC" for name in ("cut", "since")}
     details = ", ".join(f"{name} {value}" for name, value in said.items())
     kinds = {
         "time": "the newest rows",
@@ -176,10 +176,6 @@ def _split(split: Mapping[str, object]) -> str:
     }
     kind = str(split.get("kind"))
     return kinds.get(kind, kind) + (f" ({text(details)})" if details else "")
-
-
-def _moment(microseconds: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
 
 
 def _metrics(manifest: Manifest, facts: CardFacts) -> Iterator[str]:

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from mainspring.clock import Clock
+from mainspring.domain.instants import moment_of
 from mainspring.domain.release import InputField, ViewInput
 from mainspring.domain.request_values import (
     RefusedValue,
@@ -24,7 +25,6 @@ from mainspring.domain.request_values import (
 )
 from mainspring.domain.schema import Kind
 from mainspring.errors import InvalidInput, UnknownView
-from mainspring.features.freshness import moment_of
 from mainspring.features.push import LONGEST_ID, ids_by_content
 from mainspring.serving.dataplane import Dataplane
 from mainspring.serving.feedback import Spooling

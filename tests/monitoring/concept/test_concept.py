@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from mainspring.domain.instants import microseconds
 from mainspring.domain.measurement import Measurement, State, Window
 from mainspring.domain.monitor import Monitor
 from mainspring.domain.task import Task
@@ -286,8 +287,7 @@ def test_another_champion_begins_anew(tmp_path: Path) -> None:
 
 def taught(watched: Watched, number: int, cut: datetime) -> None:
     """Its held-out rows are the newest that were known when production taught it."""
-    microseconds = (cut - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-    split = {"kind": "answered", "cut": microseconds, "share": 0.2, "since": microseconds}
+    split = {"kind": "answered", "cut": microseconds(cut), "share": 0.2, "since": microseconds(cut)}
     manifest = watched.manifests[number]
     watched.manifests[number] = replace(manifest, training=replace(A_TRAINING, split=split))
 

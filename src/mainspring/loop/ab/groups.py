@@ -16,7 +16,7 @@ from mainspring.domain.release import OutputSpec
 from mainspring.domain.rollout import CLASS_METRICS, NUMBER_METRICS
 from mainspring.domain.task import Task
 from mainspring.loop.ab.figures import Figure
-from mainspring.loop.evidence.row_losses import MOST, losses, outputs_of, truth_of
+from mainspring.loop.evidence.row_losses import MOST, logged_outputs, losses, truth_of
 
 _DAY = timedelta(days=1)
 _COLUMNS = ("request_id", "row", "release", "arm", "key", "outputs", "label", "label_value")
@@ -68,7 +68,7 @@ class Group:
                 continue
             truth = truth_of(own, output)
             self.labelled += int(np.isfinite(truth).sum())
-            answered = outputs_of(own, "outputs", len(output.classes) or 1)
+            answered = logged_outputs(own, "outputs", output)
             for metric in NUMBER_METRICS if output.task is Task.REGRESSION else CLASS_METRICS:
                 found = losses(metric, answered, truth, output)
                 self._figure(metric).add(found, own.get_column("unit").to_numpy())

@@ -13,7 +13,7 @@ from mainspring.domain.rollout import RANK_METRICS
 from mainspring.domain.rollout_rules import is_proved_by_outcome
 from mainspring.domain.rollout_state import RolloutState
 from mainspring.loop.evidence.known import Known
-from mainspring.loop.evidence.row_losses import MOST, Floats, losses, metric_of, outputs_of, truth_of
+from mainspring.loop.evidence.row_losses import MOST, Floats, logged_outputs, losses, metric_of, truth_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +45,20 @@ class Compared:
         return self.metric in RANK_METRICS
 
     def take_pairs(
-        self, known: Known, name: Literal["gains", "bake_gains"], rows: pl.DataFrame, before: Floats, now: Floats
+        self, known: Known, name: Literal["gains", "bake_gains"], rows: pl.DataFrame, before: Floats, after: Floats
     ) -> None:
         """Take in rows that both answered.
 
         Args:
             name: of the sums.
             rows: [n], with what came true.
-            before, now: outputs [n, k] of the old release and of the challenger.
+            before, after: outputs [n, k] of the old release and of the challenger.
         """
         if self.is_ranked:
-            areas = self._areas(known, name, rows, (before, self.before), (now, self.challenger))
+            areas = self._areas(known, name, rows, (before, self.before), (after, self.challenger))
             gains = areas[:, 1] - areas[:, 0]
         else:
-            gains = self._losses(rows, before, self.before) - self._losses(rows, now, self.challenger)
+            gains = self._losses(rows, before, self.before) - self._losses(rows, after, self.challenger)
         getattr(known, name).add(gains[np.isfinite(gains)])
 
     def take_alone(
@@ -82,11 +82,6 @@ class Compared:
         whole = said.is_not_null().to_numpy() & np.isfinite(scores).all(axis=1)
         windows = known.windows_of(name, scores.shape[1])
         return windows.add((said == positive).fill_null(value=False).to_numpy()[whole], scores[whole])
-
-
-def logged_outputs(rows: pl.DataFrame, column: str, output: OutputSpec) -> Floats:
-    """The outputs [n, k] in a column of the log."""
-    return outputs_of(rows, column, len(output.classes) or 1)
 
 
 def _chance(outputs: Floats, output: OutputSpec, name: str | None) -> Floats:

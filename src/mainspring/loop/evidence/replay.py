@@ -7,7 +7,7 @@ the challenger's stand, and only those from which the challenger cannot have lea
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,14 @@ import polars as pl
 from mainspring.data.predictions import predictions
 from mainspring.domain.durations import parse_duration
 from mainspring.domain.input_columns import input_columns
+from mainspring.domain.instants import moment_of
 from mainspring.domain.prediction_log import predictions_table
 from mainspring.domain.release import Manifest, ReleaseRef
 from mainspring.domain.rollout_state import RolloutState
-from mainspring.loop.evidence.compared import Compared, logged_outputs
+from mainspring.loop.evidence.compared import Compared
 from mainspring.loop.evidence.known import Known
 from mainspring.loop.evidence.replay_process import ReleaseProblem, ReplayProcess
-from mainspring.loop.evidence.row_losses import Floats
+from mainspring.loop.evidence.row_losses import Floats, logged_outputs
 from mainspring.loop.evidence.rows import label_wait, spans
 from mainspring.training.stable_hash import hash_key
 from mainspring.workspace import Workspace
@@ -182,7 +183,7 @@ def _cut(split: Mapping[str, Any], sealed: datetime) -> datetime | None:
     last = int(sealed.timestamp() * 1_000_000)
     if not last - _OLDEST // _MICROSECOND <= since_1970 <= last:
         return None
-    return datetime.fromtimestamp(0, UTC) + since_1970 * _MICROSECOND
+    return moment_of(since_1970)
 
 
 def _checked(outputs: Floats, manifest: Manifest) -> Floats:

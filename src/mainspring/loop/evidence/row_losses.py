@@ -86,6 +86,11 @@ def outputs_of(rows: pl.DataFrame, column: str, width: int) -> Floats:
     return found
 
 
+def logged_outputs(rows: pl.DataFrame, column: str, output: OutputSpec) -> Floats:
+    """The outputs [n, k] in a column of the log."""
+    return outputs_of(rows, column, len(output.classes) or 1)
+
+
 def answers(outputs: Floats, output: OutputSpec) -> NDArray[np.object_] | Floats:
     """The predicted class of each row, or the value [n]; of an answer that is no number, none."""
     if not output.classes:

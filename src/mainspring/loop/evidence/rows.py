@@ -20,9 +20,9 @@ from mainspring.domain.durations import parse_duration
 from mainspring.domain.ports import Tables
 from mainspring.domain.prediction_log import Role, predictions_table
 from mainspring.domain.rollout_state import RolloutStage, RolloutState
-from mainspring.loop.evidence.compared import Compared, logged_outputs
+from mainspring.loop.evidence.compared import Compared
 from mainspring.loop.evidence.known import Known
-from mainspring.loop.evidence.row_losses import answers
+from mainspring.loop.evidence.row_losses import answers, logged_outputs
 
 AT_ONCE = 100_000  # rows of answers that are in memory
 _SHADOW_LAG = timedelta(minutes=5)  # by which a shadow's answer may be later than the one that was heard

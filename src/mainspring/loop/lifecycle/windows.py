@@ -8,7 +8,7 @@ of all rows would keep back just those from which the new state of things is to 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import polars as pl
 from mainspring.data.columns import HARMLESS, values_of
 from mainspring.data.labelled_rows import ANSWERED
 from mainspring.data.target import class_name, rows_with_target
+from mainspring.domain.instants import microseconds, moment_of
 from mainspring.domain.release import Manifest, ReleaseRef
 from mainspring.domain.trigger import Trigger, TriggerKind
 from mainspring.training.dataset import moments
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 _FEWEST = 250  # rows since a moment: a share of 20 % of them leaves 50 to be judged by
 _SEARCHED = (TriggerKind.BY_HAND, TriggerKind.SCHEDULE)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def retraining_split(
@@ -100,18 +99,8 @@ def unseen_since(manifest: Manifest) -> datetime:
     """
     split = manifest.training.split if manifest.training is not None else {}
     if len(manifest.snapshots) > 1 and "since" in split:
-        return _EPOCH + int(split["cut"]) * _MICROSECOND
+        return moment_of(int(split["cut"]))
     return manifest.created_at
-
-
-def microseconds(moment: datetime) -> int:
-    """Since the epoch.
-
-    Examples:
-        >>> microseconds(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
-        1000000
-    """
-    return (moment - _EPOCH) // _MICROSECOND
 
 
 def _beginnings(rows: pl.DataFrame, when: Any, change: datetime | None) -> Iterator[int]:

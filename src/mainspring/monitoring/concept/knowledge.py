@@ -18,9 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from mainspring.domain.instants import moment_of
 from mainspring.monitoring.concept.label_stream import Hour, beginning, grain, label_stream, late_labels
 from mainspring.monitoring.concept.signals import signals
 from mainspring.monitoring.concept.stream import HourSums, Stream
@@ -38,7 +39,6 @@ _MOST_MISSING = 2_000
 """Hours, or parts of them, that late labels are waited for; a week has 168 hours."""
 
 _MOST_CHANGES = 20
-_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,5 +168,6 @@ def _expect(look: Look, stream: Stream) -> None:
         return
     reference = read_reference_rows(look.context.folders[look.manifest.number], look.manifest)
     if reference is not None:
-        since = _EPOCH + int(training.split["cut"]) * _MICROSECOND
-        stream.expect(since, signals(labelled(reference, look.manifest), look.monitor.method))
+        stream.expect(
+            moment_of(int(training.split["cut"])), signals(labelled(reference, look.manifest), look.monitor.method)
+        )
