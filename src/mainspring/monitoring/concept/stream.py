@@ -44,8 +44,8 @@ class Stream:
     def __init__(self, method: str, state: Mapping[str, Any] | None = None) -> None:
         self.detector: Detector = detector_of(method, None if state is None else state["detector"])
         self._hours: list[HourSums] = [] if state is None else [_hour(one) for one in state["hours"]]
-        usual = None if state is None else state.get("usual")
-        self._usual_since = None if usual is None else datetime.fromisoformat(usual)
+        expected = None if state is None else state.get("expected")
+        self._expected = None if expected is None else (datetime.fromisoformat(expected[0]), int(expected[1]))
 
     def expect(self, since: datetime, values: Floats) -> None:
         """Take in, before all others, the values of rows that nobody asked about: what is usual.
@@ -55,7 +55,7 @@ class Stream:
             values: [n] or [n, columns].
         """
         if values.size:
-            self._usual_since = since
+            self._expected = since, len(values)
             self.detector.update(values)
 
     def feed(self, start: datetime, values: Floats) -> list[Found]:
@@ -75,8 +75,8 @@ class Stream:
 
         Of what was expected it is the time of the first.
         """
-        if self._usual_since is not None and (not self._hours or index < self._hours[0].first):
-            return self._usual_since
+        if self._expected is not None and index < self._expected[1]:
+            return self._expected[0]
         return self._hours[max(0, bisect_right(self._hours, index, key=lambda hour: hour.first) - 1)].start
 
     def since(self, moment: datetime) -> Sequence[HourSums]:
@@ -85,8 +85,8 @@ class Stream:
 
     def to_dict(self) -> dict[str, Any]:
         hours = [[one.start.isoformat(), one.first, one.rows, one.total, one.squares] for one in self._hours]
-        usual = None if self._usual_since is None else self._usual_since.isoformat()
-        return {"detector": self.detector.to_dict(), "hours": hours, "usual": usual}
+        expected = None if self._expected is None else [self._expected[0].isoformat(), self._expected[1]]
+        return {"detector": self.detector.to_dict(), "hours": hours, "expected": expected}
 
 
 def _hour(stored: Sequence[Any]) -> HourSums:
