@@ -1,11 +1,20 @@
 """Which rows a window takes, and where the newest part begins."""
 
+from itertools import zip_longest
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainspring.training.windows import FEWEST_OF_HALF, effective_rows, newest_cut, rows_of_rule, window_rule
+from mainspring.training.windows import (
+    ALIKE,
+    FEWEST_OF_HALF,
+    effective_rows,
+    newest_cut,
+    rows_of_rule,
+    window_rule,
+)
 
 DAY = 86_400_000_000
 MOMENTS = st.lists(st.integers(0, 20), min_size=1, max_size=40).map(lambda days: np.array(days) * DAY)
@@ -69,12 +78,23 @@ def test_the_time_since_a_change_is_a_half_life(when: np.ndarray, days: int) -> 
         assert at_change == pytest.approx(weights.max() / 2)
 
 
+@given(MOMENTS, st.lists(st.integers(0, 21), min_size=1, max_size=7, unique=True).map(sorted))
+def test_of_spans_the_beginning_counts_and_the_end_does_not(when: np.ndarray, days: list[int]) -> None:
+    edges = [day * DAY for day in days]
+    spans = [[first, end] for first, end in zip_longest(edges[::2], edges[1::2])]
+    places, weights = rows_of_rule({"kind": "spans", "spans": spans}, when)
+    inside = [any(first <= one and (end is None or one < end) for first, end in spans) for one in when.tolist()]
+    assert places.tolist() == np.flatnonzero(inside).tolist()
+    assert weights is None
+
+
 def test_all_takes_all_and_a_change_that_nobody_knows_nothing() -> None:
     when = np.arange(5)
     assert rows_of_rule(window_rule("all", when, None), when)[0].tolist() == [0, 1, 2, 3, 4]
     assert window_rule("since_change", when, None) is None
     assert window_rule("half_since_change", when, None) is None
     assert window_rule("weighted since_change", when, None) is None
+    assert window_rule(ALIKE, when, 2) is None, "only an estimator's answers can tell"
 
 
 def test_a_half_life_of_a_moment_leaves_the_newest_row() -> None:

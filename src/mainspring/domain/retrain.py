@@ -11,7 +11,8 @@ from mainspring.errors import DeclarationError
 REASONS = ("drift", "performance", "new_data")
 """What may start a training besides a schedule, new labels, and a person."""
 
-_WINDOWS = ("all", "since_change", "half_since_change", "weighted since_change")
+_WINDOWS = ("all", "since_change", "half_since_change", "weighted since_change", "since_change and alike")
+_ALIKE = _WINDOWS[-1]
 _ROWS = re.compile(r"[1-9]\d* rows")
 
 
@@ -32,8 +33,9 @@ class Retrain:
             newest change that was detected), `half_since_change` (the newest half of these: a change that came
             slowly was not over when it began), `weighted 30d` (all, weighted by age with this half-life),
             `weighted since_change` (with the time since the change as half-life: much of what was before it may
-            still hold). With more than one, the one that does best on newer rows, which none of them has seen, is
-            taken.
+            still hold), `since_change and alike` (beside these the rows of before that are like them: what was
+            so may come again; it needs `since_change` too). With more than one, the one that does best on newer
+            rows, which none of them has seen, is taken.
         labelled: learn also from predictions whose truth has come in, where the source does not have them.
 
     Raises:
@@ -70,6 +72,11 @@ class Retrain:
             raise DeclarationError("Retrain(windows) is empty", cure='give at least one, e.g. "all"')
         for window in self.windows:
             _check_window(window)
+        if _ALIKE in self.windows and "since_change" not in self.windows:
+            raise DeclarationError(
+                f"Retrain(windows) has {_ALIKE!r}, but not 'since_change', by which it is found",
+                cure='add "since_change"',
+            )
 
     @property
     def is_automatic(self) -> bool:

@@ -64,6 +64,9 @@ METRICS: dict[str, Metric] = {
 
 PRIMARY_METRIC = {Task.BINARY: "roc_auc", Task.MULTICLASS: "log_loss", Task.REGRESSION: "rmse"}
 
+PROPER_SCORES = {Task.BINARY: "brier", Task.MULTICLASS: "brier", Task.REGRESSION: "rmse"}
+"""By which models are compared whatever they are tuned by: best for who tells the chances as they are."""
+
 
 def metric_named(name: str, task: Task | None = None) -> Metric:
     """Look a metric up.

@@ -31,8 +31,9 @@ class TrainingWindow:
 
     Attributes:
         rule: the rows as plain data, so that a refit takes the same ones: `{"kind": "all"}`, `{"kind": "since",
-            "start": microseconds since the epoch}`, `{"kind": "newest", "rows": …}`, or `{"kind": "weighted",
-            "half_life": microseconds}`.
+            "start": microseconds since the epoch}`, `{"kind": "newest", "rows": …}`, `{"kind": "weighted",
+            "half_life": microseconds}`, or `{"kind": "spans", "spans": [[first, end], …]}` in microseconds since
+            the epoch, the ends not included, the last one without.
         reason: why this one, in words.
         metric: by which they were compared, on `rows_compared` rows; none where there was nothing to compare.
         tried: every declared window, in the order of their declaration.

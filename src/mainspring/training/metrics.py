@@ -99,6 +99,28 @@ def _divided(upper: float, lower: float) -> float:
     return upper / lower if lower else float("nan")
 
 
+def squared_errors(outputs: Floats, y: NDArray[Any]) -> Floats:
+    """Of each row [n]: summed over the classes, or of the value.
+
+    Args:
+        outputs: [n, k] probabilities, or [n, 1] values.
+        y: [n] class numbers, or values.
+
+    Examples:
+        >>> squared_errors(np.array([[0.5, 0.5], [0.0, 1.0]]), np.array([1, 1])).tolist()
+        [0.5, 0.0]
+        >>> squared_errors(np.array([[3.0], [4.0]]), np.array([1.0, 4.0])).tolist()
+        [4.0, 0.0]
+    """
+    if outputs.shape[1] == 1:
+        of_value: Floats = np.square(outputs[:, 0] - y)
+        return of_value
+    truth = np.zeros_like(outputs)
+    truth[np.arange(len(y)), y] = 1.0
+    of_classes: Floats = np.square(outputs - truth).sum(axis=1)
+    return of_classes
+
+
 class _Ranked:
     """Rows in falling order of a score, those of the same score as one step."""
 
@@ -173,9 +195,7 @@ def _log_loss(outputs: Floats, y: NDArray[Any], predicted: NDArray[Any]) -> Stat
 
 
 def _brier(outputs: Floats, y: NDArray[Any], predicted: NDArray[Any]) -> Statistic:  # noqa: ARG001
-    truth = np.zeros_like(outputs)
-    truth[np.arange(len(y)), y] = 1.0
-    return _mean(((outputs - truth) ** 2).sum(axis=1))
+    return _mean(squared_errors(outputs, y))
 
 
 def _accuracy(outputs: Floats, y: NDArray[Any], predicted: NDArray[Any]) -> Statistic:  # noqa: ARG001

@@ -15,21 +15,28 @@ which an estimator was too sure (0.875).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mainspring.domain.task import METRICS, Task
+from mainspring.domain.task import METRICS, PROPER_SCORES
 from mainspring.domain.verdict import Estimate
 from mainspring.domain.window import TrainingWindow, WindowTrial
 from mainspring.stats.intervals import percentile_interval, resample_weights
 from mainspring.training.dataset import TrainingData
 from mainspring.training.fitted_rows import FittedRows
 from mainspring.training.metrics import Floats, metric_statistic
-from mainspring.training.windows import WindowPlan, effective_rows, newest_cut, rows_of_rule, window_rule
+from mainspring.training.windows import (
+    ALIKE,
+    WindowPlan,
+    effective_rows,
+    newest_cut,
+    rows_of_rule,
+    window_rule,
+)
 
 KEPT_BACK = 0.2
 """Of the training rows that count for the newest part: what the windows are compared on."""
@@ -37,7 +44,6 @@ KEPT_BACK = 0.2
 FEWEST = 50  # rows to learn from, or to be compared on; with fewer a comparison is noise
 _RESAMPLES = 300
 _DOUBT = 0.3829  # the share of a normal distribution that lies within half a standard error
-_SCORES = {Task.BINARY: "brier", Task.MULTICLASS: "brier", Task.REGRESSION: "rmse"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,19 @@ class WindowChoices:
 
     @property
     def is_comparison(self) -> bool:
-        return len(self.fits) > 1 and self.newer.size >= FEWEST
+        return len(self.fits) + self.seeks_alike > 1 and self.newer.size >= FEWEST
+
+    @property
+    def seeks_alike(self) -> bool:
+        """Whether rows of before the change are to be looked for that are like those since."""
+        return self.changed and ALIKE in self.declared
+
+    def noted(self, window: str, note: str) -> WindowChoices:
+        """With the reason why a window cannot be tried."""
+        return replace(self, notes={**self.notes, window: note})
+
+    def with_fit(self, fit: WindowFit) -> WindowChoices:
+        return replace(self, fits=_by_length([*self.fits, fit]))
 
 
 def window_choices(plan: WindowPlan, data: TrainingData) -> WindowChoices:
@@ -91,19 +109,21 @@ def window_choices(plan: WindowPlan, data: TrainingData) -> WindowChoices:
     for window in dict.fromkeys(plan.windows):
         whole = window_rule(window, when, plan.change)
         part = window_rule(window, when[older], plan.change)
+        if window == ALIKE and plan.change is not None:
+            continue  # until the others have been asked
         if whole is None or part is None:
             few = "too few rows have come since the change"
             notes[window] = "no change is known" if plan.change is None else few
             continue
         rows = FittedRows(*rows_of_rule(part, when[older])).among(older)
-        note = _unfit(FittedRows(*rows_of_rule(whole, when)), data) or _unfit(rows, data) or _twin(rows, fits)
+        note = unfit(FittedRows(*rows_of_rule(whole, when)), data) or unfit(rows, data, fits)
         if note:
             notes[window] = note
         else:
             fits.append(WindowFit(window, whole, rows))
     newer = np.flatnonzero(when >= cut) if cut is not None else np.arange(0)
-    ordered = tuple(sorted(fits, key=lambda fit: -fit.length))
-    return WindowChoices(tuple(dict.fromkeys(plan.windows)), ordered, newer, notes, plan.change is not None)
+    declared = tuple(dict.fromkeys(plan.windows))
+    return WindowChoices(declared, _by_length(fits), newer, notes, plan.change is not None)
 
 
 def decide_window(
@@ -125,7 +145,7 @@ def decide_window(
         if len(fits) > 1:
             reason = f"the longest: {choices.newer.size:,} newer rows are too few to compare on"
         return TrainingWindow(fits[0].window, fits[0].rule, reason, tried=_tried(choices, {}, {}))
-    metric = _SCORES[data.task]
+    metric = PROPER_SCORES[data.task]
     values, draws = _measured(fits, outputs, data.training_target[choices.newer], data, metric, seed)
     sane = [fit for fit in fits if np.isfinite(values[fit.window])]
     if not sane:
@@ -188,21 +208,22 @@ def _tried(
     )
 
 
-def _unfit(rows: FittedRows, data: TrainingData) -> str:
+def unfit(rows: FittedRows, data: TrainingData, fits: Sequence[WindowFit] = ()) -> str:
+    """Why nothing is to be learnt from these rows that these fits do not learn; empty where something is."""
     if rows.places.size < FEWEST:
         return f"it has {rows.places.size:,} rows to learn from, under {FEWEST}"
     if data.task.is_classification:
         counts = np.bincount(data.training_target[rows.places], minlength=len(data.classes))
         if (counts == 0).any():
             return f"it has no row of the class {data.classes[int(np.argmin(counts))]!r}"
-    return ""
-
-
-def _twin(rows: FittedRows, fits: list[WindowFit]) -> str:
     for fit in fits:
         if rows.weights is None and fit.rows.weights is None and np.array_equal(rows.places, fit.rows.places):
             return f"it has the same rows as {fit.window}"
     return ""
+
+
+def _by_length(fits: Sequence[WindowFit]) -> tuple[WindowFit, ...]:
+    return tuple(sorted(fits, key=lambda fit: -fit.length))
 
 
 def _estimate(gap: float, draws: Floats, rows: int) -> Estimate:

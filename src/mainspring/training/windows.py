@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,9 @@ from mainspring.domain.durations import parse_duration
 
 Moments = NDArray[np.int64]
 _MICROSECOND = timedelta(microseconds=1)
+
+ALIKE = "since_change and alike"
+"""What is like the rows since a change, is known only when these have been learnt from: see `alike_rows`."""
 
 FEWEST_OF_HALF = 300
 """Rows of the newest half since a change: of fewer, half has more to learn from than it has to forget."""
@@ -42,8 +46,8 @@ def window_rule(window: str, when: Moments, change: int | None) -> dict[str, Any
         when: of each row, in microseconds since the epoch; at least one.
 
     Returns:
-        `None` for what is counted from a change where none is known, and for the half of what has come since
-        where that is too few rows.
+        `None` for what is counted from a change where none is known, for the half of what has come since
+        where that is too few rows, and for what only an estimator's answers can tell.
 
     Examples:
         >>> when = np.array([0, 86_400_000_000, 2 * 86_400_000_000])
@@ -60,6 +64,8 @@ def window_rule(window: str, when: Moments, change: int | None) -> dict[str, Any
         return {"kind": "since", "start": int(half[0])} if half.size >= FEWEST_OF_HALF else None
     if window.endswith(" rows"):
         return {"kind": "newest", "rows": int(window.removesuffix(" rows"))}
+    if window == ALIKE:
+        return None
     if window == "weighted since_change":
         return None if change is None else {"kind": "weighted", "half_life": max(1, int(when.max()) - change)}
     if window.startswith("weighted "):
@@ -79,16 +85,28 @@ def rows_of_rule(rule: dict[str, Any], when: Moments) -> tuple[NDArray[np.int64]
         [1, 3]
         >>> rows_of_rule({"kind": "weighted", "half_life": 10}, when)[1].round(3).tolist()
         [0.19, 1.524, 0.762, 1.524]
+        >>> rows_of_rule({"kind": "spans", "spans": [[0, 20], [25, None]]}, when)[0].tolist()
+        [0, 1, 3]
     """
     everything = np.arange(len(when))
     if rule["kind"] == "since":
         return np.flatnonzero(when >= int(rule["start"])), None
     if rule["kind"] == "newest":
         return np.sort(np.argsort(when, kind="stable")[-int(rule["rows"]) :]), None
+    if rule["kind"] == "spans":
+        return np.flatnonzero(_within(rule["spans"], when)), None
     if rule["kind"] == "weighted":
         weights = np.exp2((when - when.max()) / float(rule["half_life"]))
         return everything, weights * (len(when) / weights.sum())
     return everything, None
+
+
+def _within(spans: Sequence[tuple[int, int | None]], when: Moments) -> NDArray[np.bool_]:
+    """Which moments are in one of the spans, whose end is no part of them; one without an end goes on."""
+    inside = np.zeros(len(when), dtype=np.bool_)
+    for first, end in spans:
+        inside |= (when >= first) & ((when < end) if end is not None else True)
+    return inside
 
 
 def effective_rows(places: NDArray[np.int64], weights: NDArray[np.float64] | None) -> float:

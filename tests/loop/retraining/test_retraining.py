@@ -28,6 +28,8 @@ from mainspring.workspace import Workspace
 TWO_TRIALS = Budget(trials=2)
 WINDOWS = 'Retrain(windows=("all", "since_change", "weighted 12h", "90d"))'
 
+RECURRING = 'Retrain(windows=("all", "since_change", "since_change and alike"))'
+
 KILLED_RETRAINING = """
 import os, signal, sys
 from pathlib import Path
@@ -128,6 +130,34 @@ def test_after_a_change_the_rows_since_are_learnt_from(shop: Path) -> None:
     assert detail["window"]["window"] == "since_change"
 
 
+def test_what_comes_again_is_learnt_from_what_it_was_before(shop: Path) -> None:
+    with_neighbours(shop, 25)  # who gain by more rows
+    (shop / "model.py").write_text((shop / "model.py").read_text().replace(WINDOWS, RECURRING))
+    begun = datetime.now(UTC) + timedelta(hours=1)
+    with workspace_of(shop) as workspace:
+        for number, (count, strength) in enumerate([(600, 2.0), (700, -2.0), (600, 2.0)]):
+            part = visits(count, start=begun, first=1_000 * number, seed=50 + number, strength=strength)
+            taught(workspace, part)
+            begun = part.end + timedelta(minutes=1)
+    trigger = Trigger(id="alert", kind=TriggerKind.DRIFT, at=part.end, reason="concept", since=part.at[0])
+    manifest = released(run(load_project(shop, {}), budget=TWO_TRIALS, trigger=trigger))
+    training = manifest.training
+    assert training is not None
+    assert training.window is not None
+    assert training.window.window == "since_change and alike", training.window
+    # The source and what is left of the first taste beside two batches; a fifth of the newest rows is held out.
+    assert training.rows_trained == 1_500 + 300 + 480
+    turned = training.window.tried[0]
+    assert turned.gap is not None
+    assert turned.gap.low is not None
+    assert turned.gap.low > 0
+    with workspace_of(shop) as workspace:
+        report = reproduce(workspace, ReleaseRef("shop", 2), {})
+        card = (workspace.settings.releases / "shop" / "2" / "MODEL_CARD.md").read_text()
+    assert report.holds, report.differences
+    assert "It learnt from `since_change and alike`: the best on newer rows." in card
+
+
 def test_without_a_change_more_rows_are_the_choice_and_a_person_has_them_searched(shop: Path) -> None:
     with workspace_of(shop) as workspace:
         taught(workspace, visits(800, start=datetime.now(UTC) + timedelta(hours=1)))
@@ -177,20 +207,58 @@ def test_without_labelled_answers_a_retraining_is_what_it_was(shop: Path) -> Non
 
 
 def test_an_estimator_that_takes_no_weights_has_that_window_left_out(shop: Path) -> None:
-    text = (shop / "model.py").read_text()
-    text = text.replace(
-        "from sklearn.linear_model import LogisticRegression", "from sklearn.neighbors import KNeighborsClassifier"
-    )
-    text = text.replace(
-        'LogisticRegression(C=trial.suggest_float("C", 0.1, 10, log=True))', "KNeighborsClassifier(25)"
-    )
-    (shop / "model.py").write_text(text)
+    with_neighbours(shop, 25)
     manifest = released(run(load_project(shop, {}), budget=TWO_TRIALS, trigger=turn_round(shop)))
     assert manifest.training is not None
     assert manifest.training.window is not None
     assert manifest.training.parameters_of is None  # other code: searched anew
     notes = {one.window: one.note for one in manifest.training.window.tried}
     assert "takes no weights of rows" in notes["weighted 12h"]
+
+
+def with_neighbours(shop: Path, number: int) -> None:
+    text = (shop / "model.py").read_text()
+    text = text.replace(
+        "from sklearn.linear_model import LogisticRegression", "from sklearn.neighbors import KNeighborsClassifier"
+    )
+    text = text.replace(
+        'LogisticRegression(C=trial.suggest_float("C", 0.1, 10, log=True))', f"KNeighborsClassifier({number})"
+    )
+    (shop / "model.py").write_text(text)
+
+
+def worse_than_its_champion(shop: Path, declared: str) -> Trigger:
+    """The next model does as the one visitor did who is most alike; and the trigger that starts its training."""
+    with_neighbours(shop, 1)
+    text = (shop / "model.py").read_text()
+    gates = text[text.index("gates=") : text.index("]", text.index("gates=")) + 2]
+    (shop / "model.py").write_text(text.replace(gates, declared).replace("import Gate,", "import Gate, Rollout,"))
+    with workspace_of(shop) as workspace:
+        asked = visits(800, start=datetime.now(UTC) + timedelta(hours=1))
+        taught(workspace, asked)
+    return Trigger(id="labels", kind=TriggerKind.NEW_LABELS, at=asked.end, reason="new labels")
+
+
+def test_what_is_worse_than_the_champion_does_not_take_its_place_while_nobody_looks(shop: Path) -> None:
+    trigger = worse_than_its_champion(shop, "")
+    outcome = run(load_project(shop, {}), budget=TWO_TRIALS, trigger=trigger)
+    assert outcome.run.state is RunState.REFUSED
+    assert outcome.error is not None
+    assert "worse than the champion shop@1: brier 0." in str(outcome.error)
+    assert "160 held-out rows that neither has learnt from" in str(outcome.error)
+    with workspace_of(shop) as workspace:
+        assert [one.ref.number for one in workspace.records.releases("shop")] == [1]
+    by_hand = released(run(load_project(shop, {}), budget=TWO_TRIALS))
+    assert by_hand.ref.number == 2, "whoever trains by hand sees what comes of it"
+
+
+@pytest.mark.parametrize(
+    "declared",
+    ["rollout=Rollout(),", 'gates=[Gate("brier", no_worse_than="champion", margin=0.5)],'],
+)
+def test_where_the_model_says_how_it_is_compared_with_the_champion_that_counts(shop: Path, declared: str) -> None:
+    trigger = worse_than_its_champion(shop, declared)
+    released(run(load_project(shop, {}), budget=TWO_TRIALS, trigger=trigger))
 
 
 def kill(folder: Path, trigger: Trigger, moment: str, stage: str) -> None:
