@@ -44,8 +44,8 @@ class Rollout:
     """How a release that passed its gates becomes champion: replay → shadow → canary steps → champion → bake.
 
     A model without a `Rollout` promotes a passing release at once; one that a trigger had trained, and that no
-    gate compares with the champion, only if it is no worse on the held-out rows. One with it leaves the release as
-    challenger, which the controller (`mainspring up`) takes from step to step.
+    gate compares with the champion, only if it is not clearly worse on the held-out rows. One with it leaves the
+    release as challenger, which the controller (`mainspring up`) takes from step to step.
 
     Args:
         shadow: how long the challenger answers beside the champion without being heard.

@@ -228,7 +228,7 @@ def with_neighbours(shop: Path, number: int) -> None:
 
 
 def worse_than_its_champion(shop: Path, declared: str) -> Trigger:
-    """The next model does as the one visitor did who is most alike; and the trigger that starts its training."""
+    """The next model says of a visitor what the one did who is most alike; and the trigger of its training."""
     with_neighbours(shop, 1)
     text = (shop / "model.py").read_text()
     gates = text[text.index("gates=") : text.index("]", text.index("gates=")) + 2]
@@ -239,12 +239,12 @@ def worse_than_its_champion(shop: Path, declared: str) -> Trigger:
     return Trigger(id="labels", kind=TriggerKind.NEW_LABELS, at=asked.end, reason="new labels")
 
 
-def test_what_is_worse_than_the_champion_does_not_take_its_place_while_nobody_looks(shop: Path) -> None:
+def test_what_is_clearly_worse_than_the_champion_does_not_take_its_place_while_nobody_looks(shop: Path) -> None:
     trigger = worse_than_its_champion(shop, "")
     outcome = run(load_project(shop, {}), budget=TWO_TRIALS, trigger=trigger)
     assert outcome.run.state is RunState.REFUSED
     assert outcome.error is not None
-    assert "worse than the champion shop@1: brier 0." in str(outcome.error)
+    assert "worse than the champion shop@1: brier worse by 0." in str(outcome.error)
     assert "160 held-out rows that neither has learnt from" in str(outcome.error)
     with workspace_of(shop) as workspace:
         assert [one.ref.number for one in workspace.records.releases("shop")] == [1]

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def run(context: RunContext) -> str:
     """Write the verdicts; a gate that fails, or leaves it open, ends the run with nothing registered.
 
-    So does, where a trigger started the run and its release would be champion at once, that it is worse than the
-    champion: nobody looks, and nothing that the model declares compares the two.
+    So does, where a trigger started the run and its release would be champion at once, that it is clearly worse
+    than the champion: nobody looks, and nothing that the model declares compares the two.
 
     Raises:
         Refused: naming the first such gate, by how much and where.
@@ -44,12 +44,12 @@ def _is_promoted_unseen(context: RunContext) -> bool:
 def _check_against_champion(context: RunContext, evaluation: Evaluation) -> None:
     metric = PROPER_SCORES[context.resolved.task]
     gain = evaluation.champion_gains.get(metric)
-    if gain is None or gain.value is None or gain.value >= 0:
+    if gain is None or gain.value is None or gain.high is None or gain.high >= 0:
         return
     (champion,) = context.load("parent.json", list[str])
     raise Refused(
-        f"it is worse than the champion {champion}: {metric} {-gain.value:,.6g} worse on the {gain.rows:,} "
-        "held-out rows that neither has learnt from",
+        f"it is worse than the champion {champion}: {metric} worse by {-gain.value:,.6g}, at least "
+        f"{-gain.high:,.6g}, on the {gain.rows:,} held-out rows that neither has learnt from",
         cure="the champion stays; declare a Rollout or a gate against the champion for another rule, or train by "
         "hand (mainspring run)",
         where={"champion": champion, "metric": metric},
