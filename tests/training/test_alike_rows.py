@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mainspring.domain.retrain import ALIKE
 from mainspring.domain.task import Task
 from mainspring.training.alike_rows import BATCH, Batches, batches_before, extended
 from mainspring.training.dataset import TrainingData
 from mainspring.training.window_choice import WindowChoices, window_choices
-from mainspring.training.windows import ALIKE, WindowPlan, rows_of_rule
+from mainspring.training.windows import WindowPlan, rows_of_rule
 
 N, CHANGE = 3_000, 2_500
 WINDOWS = ("all", "since_change", ALIKE)
@@ -37,7 +38,7 @@ def answers(y: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.column_stack([1 - share, share])
 
 
-def asked_of(data: TrainingData, choices: WindowChoices, begins: int) -> tuple[Batches, np.ndarray]:
+def asked_of(data: TrainingData, begins: int) -> tuple[Batches, np.ndarray]:
     """An estimator of what came since, which knows the first 1,000 rows as well."""
     batches = batches_before(begins, data.training_when)
     return batches, answers(data.training_target[batches.asked], batches.asked < 1_000)
@@ -51,7 +52,7 @@ def test_what_is_like_the_rows_since_the_change_is_learnt_from_with_them(data: T
     choices = choices_of(data)
     assert ALIKE not in choices.notes
     found = extended(
-        choices, {"since_change": newer_of(data, choices)}, {"since_change": asked_of(data, choices, CHANGE)}, data
+        choices, {"since_change": newer_of(data, choices)}, {"since_change": asked_of(data, CHANGE)}, data
     )
     assert [fit.window for fit in found.fits] == ["all", ALIKE, "since_change"]  # the longest first
     fit = found.fits[1]
@@ -65,7 +66,7 @@ def test_it_extends_the_better_of_the_windows_since_the_change(data: TrainingDat
     choices = choices_of(data, "all", "since_change", "half_since_change", ALIKE, change=2_000)
     begins = {fit.window: int(fit.rows.places.min()) for fit in choices.fits[1:]}
     assert set(begins) == {"since_change", "half_since_change"}
-    earlier = {window: asked_of(data, choices, start) for window, start in begins.items()}
+    earlier = {window: asked_of(data, start) for window, start in begins.items()}
     for best, start in begins.items():
         newer = {window: newer_of(data, choices, window == best) for window in begins}
         found = extended(choices, newer, earlier, data)
@@ -94,7 +95,7 @@ def test_where_nothing_or_everything_is_alike_there_is_nothing_to_try(
 
 def test_answers_that_are_no_numbers_are_like_nothing(data: TrainingData) -> None:
     choices = choices_of(data)
-    batches, told = asked_of(data, choices, CHANGE)
+    batches, told = asked_of(data, CHANGE)
     newer = newer_of(data, choices)
     broken = np.where(batches.asked[:, None] % 600 == 1, np.nan, told)  # in every batch
     found = extended(choices, {"since_change": newer}, {"since_change": (batches, broken)}, data)

@@ -7,14 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainspring.training.windows import (
-    ALIKE,
-    FEWEST_OF_HALF,
-    effective_rows,
-    newest_cut,
-    rows_of_rule,
-    window_rule,
-)
+from mainspring.domain.retrain import ALIKE
+from mainspring.training.windows import FEWEST_OF_HALF, effective_rows, newest_cut, rows_of_rule, window_rule
 
 DAY = 86_400_000_000
 MOMENTS = st.lists(st.integers(0, 20), min_size=1, max_size=40).map(lambda days: np.array(days) * DAY)

@@ -11,8 +11,10 @@ from mainspring.errors import DeclarationError
 REASONS = ("drift", "performance", "new_data")
 """What may start a training besides a schedule, new labels, and a person."""
 
-_WINDOWS = ("all", "since_change", "half_since_change", "weighted since_change", "since_change and alike")
-_ALIKE = _WINDOWS[-1]
+ALIKE = "since_change and alike"
+"""What is like the rows since a change, is known only when these have been learnt from."""
+
+_WINDOWS = ("all", "since_change", "half_since_change", "weighted since_change", ALIKE)
 _ROWS = re.compile(r"[1-9]\d* rows")
 
 
@@ -72,9 +74,9 @@ class Retrain:
             raise DeclarationError("Retrain(windows) is empty", cure='give at least one, e.g. "all"')
         for window in self.windows:
             _check_window(window)
-        if _ALIKE in self.windows and "since_change" not in self.windows:
+        if ALIKE in self.windows and "since_change" not in self.windows:
             raise DeclarationError(
-                f"Retrain(windows) has {_ALIKE!r}, but not 'since_change', by which it is found",
+                f"Retrain(windows) has {ALIKE!r}, but not 'since_change', by which it is found",
                 cure='add "since_change"',
             )
 

@@ -14,11 +14,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from mainspring.domain.retrain import ALIKE
 from mainspring.training.dataset import TrainingData
 from mainspring.training.fitted_rows import FittedRows
 from mainspring.training.metrics import Floats, squared_errors
 from mainspring.training.window_choice import WindowChoices, WindowFit, unfit
-from mainspring.training.windows import ALIKE, Moments, rows_of_rule
+from mainspring.training.windows import Moments, rows_of_rule
 
 SINCE = ("since_change", "half_since_change")
 """Windows whose like is looked for."""

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mainspring.domain.retrain import ALIKE
 from mainspring.domain.task import METRICS, PROPER_SCORES
 from mainspring.domain.verdict import Estimate
 from mainspring.domain.window import TrainingWindow, WindowTrial
@@ -29,14 +30,7 @@ from mainspring.stats.intervals import percentile_interval, resample_weights
 from mainspring.training.dataset import TrainingData
 from mainspring.training.fitted_rows import FittedRows
 from mainspring.training.metrics import Floats, metric_statistic
-from mainspring.training.windows import (
-    ALIKE,
-    WindowPlan,
-    effective_rows,
-    newest_cut,
-    rows_of_rule,
-    window_rule,
-)
+from mainspring.training.windows import WindowPlan, effective_rows, newest_cut, rows_of_rule, window_rule
 
 KEPT_BACK = 0.2
 """Of the training rows that count for the newest part: what the windows are compared on."""
@@ -107,10 +101,10 @@ def window_choices(plan: WindowPlan, data: TrainingData) -> WindowChoices:
     fits: list[WindowFit] = []
     notes: dict[str, str] = {}
     for window in dict.fromkeys(plan.windows):
-        whole = window_rule(window, when, plan.change)
-        part = window_rule(window, when[older], plan.change)
         if window == ALIKE and plan.change is not None:
             continue  # until the others have been asked
+        whole = window_rule(window, when, plan.change)
+        part = window_rule(window, when[older], plan.change)
         if whole is None or part is None:
             few = "too few rows have come since the change"
             notes[window] = "no change is known" if plan.change is None else few

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mainspring.domain.retrain import ALIKE
 from mainspring.domain.window import TrainingWindow
 from mainspring.errors import TrainingError
 from mainspring.training.alike_rows import SINCE, Batches, batches_before, extended
@@ -17,7 +18,6 @@ from mainspring.training.fit_in_child import fit_with
 from mainspring.training.metrics import Floats
 from mainspring.training.seeding import derive_seed
 from mainspring.training.window_choice import WindowChoices, WindowFit, decide_window, window_choices
-from mainspring.training.windows import ALIKE
 
 if TYPE_CHECKING:
     from mainspring.training.trial_client import TrialServer
@@ -40,13 +40,14 @@ def choose_window(
     choices = window_choices(job.windows, job.data)
     fits = _Fits(server, job, winner, environment)
     if choices.is_comparison:
+        fits.save(choices.newer, "newer")
         for fit in choices.fits:
             choices = fits.tried(choices, fit)
-    if choices.is_comparison and choices.seeks_alike:
-        choices = extended(choices, fits.newer, fits.earlier, job.data)
-        for fit in choices.fits:
-            if fit.window == ALIKE:
-                choices = fits.tried(choices, fit)
+        if choices.seeks_alike:
+            choices = extended(choices, fits.newer, fits.earlier, job.data)
+            for fit in choices.fits:
+                if fit.window == ALIKE:
+                    choices = fits.tried(choices, fit)
     seed = derive_seed(job.model.seed, "windows")
     taken = decide_window(choices, fits.newer, job.data, seed=seed)
     is_told = choices.is_comparison or job.windows.change is not None or taken.rule["kind"] != "all"
@@ -68,18 +69,25 @@ class _Fits:
         self._job = job
         self._winner = winner
         self._environment = environment
+        self._folder = job.folder / "windows"
         self.newer: dict[str, Floats] = {}
         self.earlier: dict[str, tuple[Batches, Floats]] = {}
         self._begun = 0
 
+    def save(self, places: NDArray[np.int64], name: str) -> None:
+        """Write training rows that fits are to be asked about; they stay until others have the name."""
+        asked = self._job.data.training_features.iloc[places].reset_index(drop=True)
+        save_frame(asked, self._folder / name)
+
     def tried(self, choices: WindowChoices, fit: WindowFit) -> WindowChoices:
         """Fit a window and keep its answers; the choices, with a note where the fit failed."""
-        asked, before = {"newer": choices.newer}, None
+        asked, before = ["newer"], None
         if choices.seeks_alike and fit.window in SINCE:
             when = self._job.data.training_when
             assert when is not None, "windows need the time of the rows"
             before = batches_before(int(when[fit.rows.places].min()), when)
-            asked["earlier"] = before.asked
+            self.save(before.asked, "earlier")
+            asked.append("earlier")
         try:
             answers = self._answers(fit, asked)
         except TrainingError as error:
@@ -89,11 +97,9 @@ class _Fits:
             self.earlier[fit.window] = before, answers["earlier"]
         return choices
 
-    def _answers(self, fit: WindowFit, asked: Mapping[str, NDArray[np.int64]]) -> dict[str, Floats]:
-        place = self._job.folder / "windows" / str(self._begun)
+    def _answers(self, fit: WindowFit, asked: Sequence[str]) -> dict[str, Floats]:
+        place = self._folder / str(self._begun)
         self._begun += 1
-        for name, places in asked.items():
-            save_frame(self._job.data.training_features.iloc[places].reset_index(drop=True), place / name)
         order = FitOrder(
             number=self._winner.number,
             candidate=self._winner.candidate,
@@ -101,7 +107,7 @@ class _Fits:
             seed=self._winner.seeds["trial"],
             threads=self._winner.threads,
             folder=str(place.resolve()),
-            frames={name: str((place / name).resolve()) for name in asked},
+            frames={name: str((self._folder / name).resolve()) for name in asked},
             keep=False,
             rows=fit.rows.save(place),
         )

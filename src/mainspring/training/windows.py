@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mainspring.domain.durations import parse_duration
+from mainspring.domain.retrain import ALIKE
 
 Moments = NDArray[np.int64]
 _MICROSECOND = timedelta(microseconds=1)
-
-ALIKE = "since_change and alike"
-"""What is like the rows since a change, is known only when these have been learnt from: see `alike_rows`."""
 
 FEWEST_OF_HALF = 300
 """Rows of the newest half since a change: of fewer, half has more to learn from than it has to forget."""
