@@ -64,14 +64,20 @@ class Watched:
     def positive(self) -> int | None:
         return 1 if self.task is Task.BINARY else None
 
-    def release(self, number: int, *, noise: float = 0.0) -> Manifest:
-        """Seal one more; `noise` (standard deviations of the score) makes its answers worse."""
+    def release(self, number: int, *, noise: float = 0.0, moved: float = 0.0) -> Manifest:
+        """Seal one more.
+
+        Args:
+            noise: makes its answers worse; standard deviations of the score.
+            moved: of the law, in the later half of the rows that it keeps.
+        """
         classes, output = CLASSES[self.task], OutputSpec(self.task, CLASSES[self.task])
         if self.task is Task.BINARY:
             output = replace(output, positive="yes")
         self._noise[number] = noise
         rows = self.rows(max(self._reference_rows, 2000))
-        outputs, truth = self.outputs(rows, number), self.truth(rows)
+        outputs, half = self.outputs(rows, number), rows.height // 2
+        truth = np.concatenate([self.truth(rows[:half]), self.truth(rows[half:], moved=moved)])
         numbers = np.array([classes.index(label) for label in truth]) if classes else truth
         metrics = measure_all(outputs, numbers, task=self.task, positive=self.positive)
         known = pl.Series(truth, dtype=pl.String) if classes else pl.Series(truth)

@@ -244,7 +244,7 @@ def test_what_is_clearly_worse_than_the_champion_does_not_take_its_place_while_n
     outcome = run(load_project(shop, {}), budget=TWO_TRIALS, trigger=trigger)
     assert outcome.run.state is RunState.REFUSED
     assert outcome.error is not None
-    assert "worse than the champion shop@1: brier worse by 0." in str(outcome.error)
+    assert "worse than the champion shop@1: its brier is 0." in str(outcome.error)
     assert "160 held-out rows that neither has learnt from" in str(outcome.error)
     with workspace_of(shop) as workspace:
         assert [one.ref.number for one in workspace.records.releases("shop")] == [1]

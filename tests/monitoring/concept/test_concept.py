@@ -324,6 +324,21 @@ def test_a_release_that_does_as_it_did_on_the_rows_it_held_out_has_not_changed(t
     assert {looker.look(T0 + hours * HOUR).state for hours in range(6, 75, 6)} == {State.FINE}
 
 
+@pytest.mark.parametrize("task", Task)
+def test_a_change_among_the_rows_that_a_release_held_out_is_told_at_once(task: Task, tmp_path: Path) -> None:
+    watched = Watched(tmp_path, task)
+    watched.release(2, moved=1.2)
+    taught(watched, 2, T0 - DAY)
+    watched.answer(50, T0, 2 * HOUR, release=2, moved=1.2)
+    looker = Looker(watched)
+    found = looker.look(T0 + 4 * HOUR, champion=2)
+    assert found.state is State.BAD
+    assert datetime.fromisoformat(found.example["since"]) == T0 - DAY
+    watched.answer(1200, T0 + 2 * HOUR, DAY, release=2, moved=1.2)
+    later = [looker.look(T0 + hours * HOUR, champion=2).state for hours in range(30, 48, 6)]
+    assert later[-1] is State.FINE, "it is told for a window, and is then the usual"
+
+
 def test_of_a_release_that_was_sealed_before_releases_held_rows_nothing_is_expected(tmp_path: Path) -> None:
     watched = Watched(tmp_path, reference_rows=0)
     taught(watched, 1, T0 - HOUR)

@@ -8,7 +8,8 @@ labels that come at once would pass for a change.
 What is usual is learnt from a release's first labels, and before them from the rows that a retraining held out:
 the newest that were known, so that a change which goes on while the next model is trained is seen at once, and not
 when five hundred labels have made it the usual. The rows that other releases held out tell nothing: what was so
-long ago may be gone for good, and each training for that would be followed by the next.
+long ago may be gone for good, and each training for that would be followed by the next. A change among the rows
+that were held out is told like any other: the release is wrong about the newest that is known.
 
 What is not seen: labels that come more than a week after their hour was taken, and corrections of labels that were
 taken. The monitors of the performance, which look at a window as a whole, see corrections that are in time.
@@ -16,12 +17,13 @@ taken. The monitors of the performance, which look at a window as a whole, see c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from mainspring.domain.instants import moment_of
+from mainspring.monitoring.concept.detectors import Found
 from mainspring.monitoring.concept.label_stream import Hour, beginning, grain, label_stream, late_labels
 from mainspring.monitoring.concept.signals import signals
 from mainspring.monitoring.concept.stream import HourSums, Stream
@@ -82,8 +84,9 @@ class Knowledge:
         }
         if not known or any(known.get(name) != value for name, value in whose.items()):
             streams = {name: Stream(method) for name in (TIMELY, LATE)}
-            _expect(look, streams[TIMELY])
-            return cls(whose, beginning(look.window.start, length), None, {}, [], streams)
+            begun = cls(whose, beginning(look.window.start, length), None, {}, [], streams)
+            begun._expect(look)
+            return begun
         return cls(
             whose,
             datetime.fromisoformat(known["next"]),
@@ -137,10 +140,25 @@ class Knowledge:
         self.missing = dict(missing[-_MOST_MISSING:])
         return NewLabels(timely, late)
 
+    def _expect(self, look: Look) -> None:
+        """Begin with the rows by which a release was judged, where these were the newest that were known."""
+        training = look.manifest.training
+        if training is None or "since" not in training.split:
+            return
+        reference = read_reference_rows(look.context.folders[look.manifest.number], look.manifest)
+        if reference is not None:
+            cut = moment_of(int(training.split["cut"]))
+            values = signals(labelled(reference, look.manifest), look.monitor.method)
+            self._note(look, TIMELY, self.streams[TIMELY].expect(cut, values))
+
     def _feed(self, look: Look, name: str, hour: Hour) -> int:
         values = signals(hour.known, look.monitor.method)
+        self._note(look, name, self.streams[name].feed(hour.start, values))
+        return len(values)
+
+    def _note(self, look: Look, name: str, changes: Sequence[Found]) -> None:
         stream = self.streams[name]
-        for found in stream.feed(hour.start, values):
+        for found in changes:
             since, seen = stream.hour_of(found.since), stream.hour_of(found.index)
             if not self._is_known(name, since):
                 change = {
@@ -154,20 +172,7 @@ class Knowledge:
                     "column": found.column,
                 }
                 self.changes = [*self.changes, change][-_MOST_CHANGES:]
-        return len(values)
 
     def _is_known(self, name: str, since: datetime) -> bool:
         """Whether the other stream has told of the change already."""
         return any(one["stream"] != name and since <= datetime.fromisoformat(one["seen"]) for one in self.changes)
-
-
-def _expect(look: Look, stream: Stream) -> None:
-    """What a release did on the rows by which it was judged, where these were the newest that were known."""
-    training = look.manifest.training
-    if training is None or "since" not in training.split:
-        return
-    reference = read_reference_rows(look.context.folders[look.manifest.number], look.manifest)
-    if reference is not None:
-        stream.expect(
-            moment_of(int(training.split["cut"])), signals(labelled(reference, look.manifest), look.monitor.method)
-        )

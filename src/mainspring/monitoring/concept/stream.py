@@ -47,16 +47,17 @@ class Stream:
         expected = None if state is None else state.get("expected")
         self._expected = None if expected is None else (datetime.fromisoformat(expected[0]), int(expected[1]))
 
-    def expect(self, since: datetime, values: Floats) -> None:
-        """Take in, before all others, the values of rows that nobody asked about: what is usual.
+    def expect(self, since: datetime, values: Floats) -> list[Found]:
+        """Take in, before all others, the values of rows that nobody asked about, and return the changes seen.
 
         Args:
             since: the time of the first of them.
             values: [n] or [n, columns].
         """
-        if values.size:
-            self._expected = since, len(values)
-            self.detector.update(values)
+        if not values.size:
+            return []
+        self._expected = since, len(values)
+        return self.detector.update(values)
 
     def feed(self, start: datetime, values: Floats) -> list[Found]:
         """Take in the values [n] or [n, columns] of answers of one hour, and return the changes seen.

@@ -48,7 +48,7 @@ def _check_against_champion(context: RunContext, evaluation: Evaluation) -> None
         return
     (champion,) = context.load("parent.json", list[str])
     raise Refused(
-        f"it is worse than the champion {champion}: {metric} worse by {-gain.value:,.6g}, at least "
+        f"it is worse than the champion {champion}: its {metric} is {-gain.value:,.6g} higher, at least "
         f"{-gain.high:,.6g}, on the {gain.rows:,} held-out rows that neither has learnt from",
         cure="the champion stays; declare a Rollout or a gate against the champion for another rule, or train by "
         "hand (mainspring run)",
