@@ -13,6 +13,7 @@ from mainspring.errors import StoreError
 from mainspring.monitoring.measurements import (
     all_measured_until,
     measurements_table,
+    newest_measurements,
     read_measurements,
     write_measurements,
 )
@@ -60,6 +61,9 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, found
     assert sorted(map(told, read)) == sorted(map(told, found))
     only = read_measurements(tables, "shop", since=LONG_AGO, until=EVER, monitor="gain")
     assert all(one.monitor == "gain" for one in only)
+    looks = {name: max(one.at for one in found if one.monitor == name) for name in {one.monitor for one in found}}
+    newest = newest_measurements(tables, "shop", since=LONG_AGO, until=EVER)
+    assert sorted(map(told, newest)) == sorted(told(one) for one in found if one.at == looks[one.monitor])
 
 
 def test_a_time_is_measured_once(tmp_path: Path) -> None:
@@ -76,11 +80,14 @@ def test_a_time_is_measured_once(tmp_path: Path) -> None:
 def test_times_are_bounds(tmp_path: Path) -> None:
     tables = DeltaTables(str(tmp_path))
     assert read_measurements(tables, "shop", since=LONG_AGO, until=EVER) == []
+    assert newest_measurements(tables, "shop", since=LONG_AGO, until=EVER) == []
     hours = [NOON + timedelta(hours=n) for n in range(40)]
     found = [Measurement("drift", "drift", "age", DAY, hour, State.FINE) for hour in hours]
     write_measurements(tables, "shop", found, ticks={})
     read = read_measurements(tables, "shop", since=hours[3], until=hours[20])
     assert [one.at for one in read] == hours[4:21]
+    (newest,) = newest_measurements(tables, "shop", since=hours[3], until=hours[20])
+    assert newest.at == hours[20]
 
 
 def test_no_number_is_none_that_is_none(tmp_path: Path) -> None:

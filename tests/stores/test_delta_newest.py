@@ -76,6 +76,21 @@ def test_a_table_that_was_made_again_is_another_one(place: Path) -> None:
     assert newest.open(place).file_uris() == [str(place / path.name) for path in place.glob("*.parquet")]
 
 
+def test_a_table_is_there_from_its_first_version_until_it_is_removed(tmp_path: Path) -> None:
+    newest, place = NewestVersions(), tmp_path / "shop"
+    assert not newest.exists(place)
+    (place / "_delta_log").mkdir(parents=True)
+    assert not newest.exists(place), "a log without an entry is of no table"
+    write(place, 0, first=True)
+    assert newest.exists(place)
+    newest.open(place)
+    assert newest.exists(place)
+    write(place, 1)
+    assert newest.exists(place)
+    shutil.rmtree(place)
+    assert not newest.exists(place)
+
+
 def test_a_log_that_was_cleaned_up_hinders_nobody(tmp_path: Path) -> None:
     writer, reader = DeltaTables(str(tmp_path)), DeltaTables(str(tmp_path))
     for value in range(4):
@@ -85,6 +100,7 @@ def test_a_log_that_was_cleaned_up_hinders_nobody(tmp_path: Path) -> None:
     writer.tidy("log")
     for entry in (tmp_path / "log" / "_delta_log").glob("*.json"):
         entry.unlink()  # as a later clean-up does, since the checkpoint has it all
+    assert reader.exists("log")
     assert reader.offset("log", "a") == 4
     assert reader.scan("log").collect().height == 4
 

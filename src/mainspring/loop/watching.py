@@ -203,12 +203,12 @@ class Watch:
     def _tell_metrics(self) -> None:
         """A disk that is full costs what the gateway's metrics say, and no look."""
         from mainspring.domain.alert import AlertState
-        from mainspring.monitoring.measurements import read_measurements
+        from mainspring.monitoring.measurements import newest_measurements
         from mainspring.monitoring.metrics_text import write_monitor_metrics
 
         workspace, name = self._workspace, self._model.name
         now = workspace.clock.now()
-        newest = read_measurements(workspace.tables, name, since=now - _NEWEST, until=now)
+        newest = newest_measurements(workspace.tables, name, since=now - _NEWEST, until=now)
         alerts = workspace.records.alerts(name, states=(AlertState.PENDING, AlertState.FIRING))
         place = workspace.gateway_folder / METRICS_FILE
         try:

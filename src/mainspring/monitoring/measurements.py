@@ -77,14 +77,28 @@ def read_measurements(
     Args:
         since, until: of `at`; `since` not included, `until` included.
     """
-    table = measurements_table(model)
-    if not tables.exists(table):
-        return []
-    rows: pl.LazyFrame = tables.scan(table)
-    rows = rows.filter(pl.col("day") >= since.date(), pl.col("day") <= until.date())
-    rows = rows.filter(pl.col("at") > since, pl.col("at") <= until)
+    rows = _measured_in(tables, model, since, until)
     if monitor is not None:
         rows = rows.filter(pl.col("monitor") == monitor)
+    return _measurements(rows)
+
+
+def newest_measurements(tables: Tables, model: str, *, since: datetime, until: datetime) -> list[Measurement]:
+    """What each monitor's newest look in this time measured; the bounds are those of `read_measurements`."""
+    rows = _measured_in(tables, model, since, until)
+    return _measurements(rows.filter(pl.col("at") == pl.col("at").max().over("monitor")))
+
+
+def _measured_in(tables: Tables, model: str, since: datetime, until: datetime) -> pl.LazyFrame:
+    table = measurements_table(model)
+    if not tables.exists(table):
+        return pl.LazyFrame(schema=_SCHEMA)
+    rows: pl.LazyFrame = tables.scan(table)
+    rows = rows.filter(pl.col("day") >= since.date(), pl.col("day") <= until.date())
+    return rows.filter(pl.col("at") > since, pl.col("at") <= until)
+
+
+def _measurements(rows: pl.LazyFrame) -> list[Measurement]:
     found = rows.sort("at", "monitor", "subject", "slice", "release").collect()
     return [_measurement(row) for row in found.iter_rows(named=True)]
 

@@ -223,7 +223,7 @@ def log_entry(folder: Path, version: int) -> Path:
 
 def sync_log(folder: Path) -> None:
     log = folder / LOG
-    for entry in sorted(log.iterdir())[-2:]:
+    for entry in sorted(log.iterdir(), key=lambda entry: entry.name)[-2:]:  # to compare paths takes far longer
         if entry.is_file():
             descriptor = os.open(entry, os.O_RDONLY)
             try:

@@ -38,14 +38,13 @@ class _Opened:
         entry = _stamp(folder, version)
         return cls(table, version, log, entry if log == _inode(folder) else None)
 
+    def is_of(self, folder: Path) -> bool:
+        """Whether the folder holds this very table."""
+        return self.entry is not None and _inode(folder) == self.log and _stamp(folder, self.version) == self.entry
+
     def is_newest(self, folder: Path) -> bool:
         """Whether the folder holds this very table, and nothing was added to it."""
-        return (
-            self.entry is not None
-            and _inode(folder) == self.log
-            and _stamp(folder, self.version) == self.entry
-            and _stamp(folder, self.version + 1) is None
-        )
+        return self.is_of(folder) and _stamp(folder, self.version + 1) is None
 
 
 class NewestVersions:
@@ -54,6 +53,12 @@ class NewestVersions:
     def __init__(self) -> None:
         self._opened: OrderedDict[Path, _Opened] = OrderedDict()
         self._lock = Lock()
+
+    def exists(self, folder: Path) -> bool:
+        """Whether there is a table in this folder; of one that was opened its whole log need not be listed."""
+        with self._lock:
+            known = self._opened.get(folder)
+        return (known is not None and known.is_of(folder)) or DeltaTable.is_deltatable(str(folder))
 
     def open(self, folder: Path) -> DeltaTable:
         """The table in this folder.

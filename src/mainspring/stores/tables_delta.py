@@ -150,7 +150,7 @@ class DeltaTables(DeltaLogs):
         return None if version is None else int(version)
 
     def exists(self, table: str) -> bool:
-        return DeltaTable.is_deltatable(str(self._folder(table)))
+        return self._newest.exists(self._folder(table))
 
     def names(self, prefix: str) -> list[str]:
         """See `Tables.names`."""
