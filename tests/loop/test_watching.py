@@ -21,7 +21,7 @@ from mainspring.domain.source import Source
 from mainspring.errors import WorkspaceBusy
 from mainspring.loop.reporting import model_report
 from mainspring.loop.watching import Look, Watch
-from mainspring.monitoring.measurements import read_measurements
+from mainspring.monitoring.measurements import measurements_table, read_measurements
 from mainspring.release.sealing import seal
 from mainspring.release.signing import signing_key
 from mainspring.settings import load_settings
@@ -231,3 +231,11 @@ def test_looking_at_every_hour_or_seldom_measures_the_same(production: Productio
         folder.rename(tmp_path / name)
     production.look()
     assert measured() == often
+
+
+def test_the_looks_of_a_day_that_is_over_are_one_file(production: Production) -> None:
+    for _ in range(4):
+        production.serve(8, rows=50)
+        production.look()
+    files = production.workspace.tables.partitions(measurements_table("adclick"))
+    assert [len(sizes) for sizes in files.values()] == [1, 2]

@@ -1,5 +1,6 @@
 """The table of measurements gives back what was written, once."""
 
+import errno
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mainspring.errors import StoreError
 from mainspring.monitoring.measurements import (
     all_measured_until,
     measurements_table,
+    merge_measurements,
     newest_measurements,
     read_measurements,
     write_measurements,
@@ -75,6 +77,47 @@ def test_a_time_is_measured_once(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         write_measurements(tables, "shop", [one], ticks={"drift": (0, 100)})
     assert len(read_measurements(tables, "shop", since=LONG_AGO, until=EVER)) == 1
+
+
+def hourly(tables: DeltaTables, hours: int) -> datetime:
+    """A look every hour from noon on, each of which writes a file; the time of the last one."""
+    for number in range(hours):
+        at = NOON + timedelta(hours=number)
+        one = Measurement("drift", "drift", "age", DAY, at, State.FINE, value=float(number), rows=10)
+        write_measurements(tables, "shop", [one], ticks={"drift": (number, number + 1)})
+    return NOON + timedelta(hours=hours - 1)
+
+
+def test_the_files_of_a_day_that_is_over_become_one(tmp_path: Path) -> None:
+    tables = DeltaTables(str(tmp_path))
+    now = hourly(tables, 40)
+    before = read_measurements(tables, "shop", since=LONG_AGO, until=EVER)
+    merge_measurements(tables, "shop", now)
+    table = measurements_table("shop")
+    assert [len(sizes) for sizes in tables.partitions(table).values()] == [1, 1, 4], "today's are left"
+    assert read_measurements(tables, "shop", since=LONG_AGO, until=EVER) == before
+    assert all_measured_until(tables, "shop", ["drift"]) == {"drift": 40}
+    version = tables.version(table)
+    merge_measurements(tables, "shop", now)
+    assert tables.version(table) == version, "there is nothing to be done"
+
+
+def test_a_merge_that_fails_costs_no_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tables = DeltaTables(str(tmp_path))
+    now = hourly(tables, 14)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mainspring.stores.delta_logs.write_files", full)
+        merge_measurements(tables, "shop", now)
+    assert "the table measurements/shop was not merged: " in caplog.text
+    assert len(read_measurements(tables, "shop", since=LONG_AGO, until=EVER)) == 14
+    merge_measurements(tables, "shop", now)
+    assert [len(sizes) for sizes in tables.partitions(measurements_table("shop")).values()] == [1, 2]
 
 
 def test_times_are_bounds(tmp_path: Path) -> None:

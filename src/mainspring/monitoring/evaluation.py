@@ -14,7 +14,7 @@ from mainspring.monitoring.hours.update import has_news, update_hours
 from mainspring.monitoring.hours.window_profile import rows_by_hour
 from mainspring.monitoring.jobs.evaluation import evaluate_jobs
 from mainspring.monitoring.label_wait import label_wait
-from mainspring.monitoring.measurements import all_measured_until, write_measurements
+from mainspring.monitoring.measurements import all_measured_until, merge_measurements, write_measurements
 from mainspring.monitoring.measuring import measured
 from mainspring.monitoring.opening import Stores, open_context
 from mainspring.monitoring.windows import due_windows, is_due, next_look
@@ -62,6 +62,8 @@ def evaluate(
     of_jobs = evaluate_jobs(stores, model, monitors, label_delay=label_delay)
     of_log = _evaluate_log(stores, model, monitors, label_delay, stopping)
     found = sorted((*of_log.measurements, *of_jobs), key=lambda one: one.at)
+    if found:
+        merge_measurements(stores.tables, model, stores.clock.now())
     return replace(of_log, measurements=tuple(found))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,9 +10,12 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from mainspring.data.past_days import merge_past_days
 from mainspring.domain.measurement import Measurement, State, Window
 from mainspring.domain.ports import Tables
+from mainspring.errors import MainspringError
 
+_LOG = logging.getLogger("mainspring.monitoring")
 _MOMENT = pl.Datetime("us", "UTC")
 _SCHEMA: dict[str, Any] = {
     "day": pl.Date(),  # of `at`, UTC; the partition
@@ -59,6 +63,19 @@ def write_measurements(
     """
     frame = pl.DataFrame([_row(one) for one in measurements], schema=_SCHEMA)
     tables.record(measurements_table(model), frame, partition="day", offsets=ticks)
+
+
+def merge_measurements(tables: Tables, model: str, now: datetime) -> None:
+    """Make one file of each day that is over, of which each look has written one.
+
+    What fails is told, and done at another look: it costs no measurement.
+    """
+    table = measurements_table(model)
+    try:
+        if merge_past_days(tables, table, now.date()):
+            tables.tidy(table)
+    except MainspringError as error:
+        _LOG.error("the table %s was not merged: %s", table, error)
 
 
 def all_measured_until(tables: Tables, model: str, monitors: Sequence[str]) -> Mapping[str, int]:

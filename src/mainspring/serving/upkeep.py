@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from mainspring.clock import Clock
+from mainspring.data.past_days import merge_past_days
 from mainspring.domain.ports import Tables
 from mainspring.domain.prediction_log import labels_table, predictions_table
 
 _LOG = logging.getLogger("mainspring.gateway")
 _OFTEN, _SELDOM = 60.0, 3600.0  # seconds between two looks at today's files, and at everything
 _SMALL_TODAY, _MANY_TODAY = 8 << 20, 40  # bytes; files
-_SMALL = 64 << 20  # bytes, of a file of a day that is over
 PREDICTION_LOG = (predictions_table("").rstrip("/"), labels_table("").rstrip("/"))
 
 
@@ -63,9 +63,7 @@ class Upkeep:
             dropped = self._tables.drop(table, before=(today - timedelta(days=self._keep_days)).isoformat())
             if dropped:
                 _LOG.info("%d days of %s were dropped, being older than %d days", dropped, table, self._keep_days)
-        for day, sizes in self._tables.partitions(table).items():
-            if day < today.isoformat() and sum(size < _SMALL for size in sizes) > 1:
-                self._tables.compact(table, day, smaller_than=_SMALL)
+        merge_past_days(self._tables, table, today)
         self._tables.tidy(table)
 
     def _all(self) -> list[str]:

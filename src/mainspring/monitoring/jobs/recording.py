@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mainspring.clock import Clock
+from mainspring.data.past_days import merge_past_days
 from mainspring.domain.input_columns import input_columns
 from mainspring.domain.ports import Tables
 from mainspring.domain.release import Manifest, OutputSpec
@@ -187,8 +188,6 @@ def _tidy(tables: Tables, model: str, now: datetime) -> None:
         if not tables.exists(table):
             continue
         changed = tables.drop(table, before=(now - kept).date().isoformat())
-        for day, sizes in tables.partitions(table).items():
-            if day < now.date().isoformat() and len(sizes) >= _MANY:
-                changed += tables.compact(table, day)
+        changed += merge_past_days(tables, table, now.date(), at_least=_MANY)
         if changed:
             tables.tidy(table)
