@@ -14,7 +14,13 @@ REASONS = ("drift", "performance", "new_data")
 ALIKE = "since_change and alike"
 """What is like the rows since a change, is known only when these have been learnt from."""
 
-_WINDOWS = ("all", "since_change", "half_since_change", "weighted since_change", ALIKE)
+OF_THE_CHANGED = ("since_change", "half_since_change")
+"""The windows that have no row of before the change."""
+
+FIRST_SIZE = "first_size"
+"""As many rows were once enough for production."""
+
+_WINDOWS = ("all", FIRST_SIZE, *OF_THE_CHANGED, "weighted since_change", ALIKE)
 _ROWS = re.compile(r"[1-9]\d* rows")
 
 
@@ -31,13 +37,13 @@ class Retrain:
         per_day: trainings a day (UTC) at most.
         breaker: after as many trainings in a row that brought no new champion it stops, and an alert says so; a
             person's `mainspring run` closes it again.
-        windows: the rows that are tried as training rows: `all`, `5000 rows`, `90d`, `since_change` (since the
-            newest change that was detected), `half_since_change` (the newest half of these: a change that came
-            slowly was not over when it began), `weighted 30d` (all, weighted by age with this half-life),
-            `weighted since_change` (with the time since the change as half-life: much of what was before it may
-            still hold), `since_change and alike` (beside these the rows of before that are like them: what was
-            so may come again; it needs `since_change` too). With more than one, the one that does best on newer
-            rows, which none of them has seen, is taken.
+        windows: the rows that are tried as training rows: `all`, `5000 rows`, `90d`, `first_size` (the newest,
+            as many as the first release was made of), `since_change` (since the newest change that was detected),
+            `half_since_change` (the newest half of these: a change that came slowly was not over when it began),
+            `weighted 30d` (all, weighted by age with this half-life), `weighted since_change` (with the time since
+            the change as half-life: much of what was before it may still hold), `since_change and alike` (beside
+            these the rows of before that are like them: what was so may come again; it needs `since_change` too).
+            With more than one, the one that does best on newer rows, which none of them has seen, is taken.
         labelled: learn also from predictions whose truth has come in, where the source does not have them.
 
     Raises:

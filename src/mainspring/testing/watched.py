@@ -57,6 +57,7 @@ class Watched:
         self._random = np.random.default_rng(seed)
         self._reference_rows = reference_rows
         self._noise: dict[int, float] = {}
+        self._unsure: dict[int, float] = {}
         self._count = 0
         self.release(1)
 
@@ -64,17 +65,18 @@ class Watched:
     def positive(self) -> int | None:
         return 1 if self.task is Task.BINARY else None
 
-    def release(self, number: int, *, noise: float = 0.0, moved: float = 0.0) -> Manifest:
+    def release(self, number: int, *, noise: float = 0.0, moved: float = 0.0, unsure: float = 0.0) -> Manifest:
         """Seal one more.
 
         Args:
             noise: makes its answers worse; standard deviations of the score.
             moved: of the law, in the later half of the rows that it keeps.
+            unsure: how far its chances lie on the way to those of a guess.
         """
         classes, output = CLASSES[self.task], OutputSpec(self.task, CLASSES[self.task])
         if self.task is Task.BINARY:
             output = replace(output, positive="yes")
-        self._noise[number] = noise
+        self._noise[number], self._unsure[number] = noise, unsure
         rows = self.rows(max(self._reference_rows, 2000))
         outputs, half = self.outputs(rows, number), rows.height // 2
         truth = np.concatenate([self.truth(rows[:half]), self.truth(rows[half:], moved=moved)])
@@ -123,7 +125,11 @@ class Watched:
         """What a release answers [n, k]."""
         age = rows.get_column("age").to_numpy()
         age = age + self._noise[release] * np.random.default_rng(release).normal(size=age.size)
-        return (10 + 2 * age)[:, None] if self.task is Task.REGRESSION else _law(age, self.task)
+        if self.task is Task.REGRESSION:
+            return (10 + 2 * age)[:, None]
+        chances = _law(age, self.task)
+        mixed: Floats = chances + self._unsure[release] * (1 / chances.shape[1] - chances)
+        return mixed
 
     def answer(
         self,

@@ -20,6 +20,7 @@ from mainspring.loop.lifecycle.windows import (
     kept_positive,
     microseconds,
     retraining_split,
+    rows_of_first,
     unseen_since,
     window_plan,
 )
@@ -63,9 +64,18 @@ def test_after_a_change_the_newest_rows_since_it_are_held_out(time: str | None) 
     assert split is not None
     assert split["kind"] == ("answered" if time is None else "time")
     assert np.flatnonzero(apply_split(frame, split)).tolist() == list(range(1_920, 2_000))
-    plan = window_plan(MODEL, split, change)
+    plan = window_plan(MODEL, split, change, None)
     assert plan is not None
     assert plan.since == plan.change == microseconds(change)
+
+
+def test_a_window_may_be_as_many_rows_as_the_first_release_was_made_of() -> None:
+    plan, none = (window_plan(MODEL, None, None, rows_of_first(first)) for first in (a_manifest(), None))
+    assert plan is not None
+    assert none is not None
+    assert plan.windows[:2] == ("all", "1000 rows")
+    assert none.windows == (plan.windows[0], *plan.windows[2:])
+    assert rows_of_first(replace(a_manifest(), training=None)) is None, "it was adopted"
 
 
 def test_too_few_rows_since_a_change_are_no_holdout_of_their_own() -> None:
@@ -101,7 +111,7 @@ def test_rows_of_the_source_alone_are_held_out_as_the_model_says() -> None:
     frame = rows(1_000, 0).drop(ANSWERED)
     assert retraining_split(frame, MODEL, RESOLVED, None) is None
     assert retraining_split(frame, MODEL, RESOLVED, START) is None  # nobody knows when a row came
-    assert window_plan(replace(MODEL, retrain=None), None, START) is None
+    assert window_plan(replace(MODEL, retrain=None), None, START, None) is None
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ from mainspring.domain.instants import microseconds
 from mainspring.domain.measurement import Measurement, State, Window
 from mainspring.domain.monitor import Monitor
 from mainspring.domain.task import Task
+from mainspring.domain.window import TrainingWindow
 from mainspring.monitoring.concept.concept import concept
+from mainspring.release.reference_rows import REFERENCE_ROWS
 from mainspring.testing.releases import A_TRAINING
 from mainspring.testing.watched import DAY, HOUR, T0, Watched
 
@@ -285,11 +287,12 @@ def test_another_champion_begins_anew(tmp_path: Path) -> None:
     assert looker.state["concept_residual"]["streams"]["timely"]["detector"]["columns"][0]["seen"] <= 900  # type: ignore[index]
 
 
-def taught(watched: Watched, number: int, cut: datetime) -> None:
+def taught(watched: Watched, number: int, cut: datetime, *, window: str = "all") -> None:
     """Its held-out rows are the newest that were known when production taught it."""
     split = {"kind": "answered", "cut": microseconds(cut), "share": 0.2, "since": microseconds(cut)}
+    taken = TrainingWindow(window, {"kind": "all"}, "the best on newer rows")
     manifest = watched.manifests[number]
-    watched.manifests[number] = replace(manifest, training=replace(A_TRAINING, split=split))
+    watched.manifests[number] = replace(manifest, training=replace(A_TRAINING, split=split, window=taken))
 
 
 @pytest.mark.parametrize("method", ["residual", "adwin"])
@@ -337,6 +340,71 @@ def test_a_change_among_the_rows_that_a_release_held_out_is_told_at_once(task: T
     watched.answer(1200, T0 + 2 * HOUR, DAY, release=2, moved=1.2)
     later = [looker.look(T0 + hours * HOUR, champion=2).state for hours in range(30, 48, 6)]
     assert later[-1] is State.FINE, "it is told for a window, and is then the usual"
+
+
+SURE_TASKS = [task for task in Task if task.is_classification]
+
+
+@pytest.mark.parametrize("window", ["since_change", "half_since_change"])
+@pytest.mark.parametrize("task", SURE_TASKS)
+def test_that_a_release_learnt_while_the_truth_was_still_changing_is_told(
+    task: Task, window: str, tmp_path: Path
+) -> None:
+    watched = Watched(tmp_path, task)
+    watched.release(2, unsure=0.3)
+    taught(watched, 2, T0 - DAY, window=window)
+    watched.answer(600, release=2)
+    often, once = Looker(watched), Looker(watched)
+    found = [often.look(T0 + hours * HOUR, champion=2) for hours in range(1, 25)]
+    last = once.look(T0 + DAY, champion=2)
+    assert {one.state for one in found[-12:]} == {State.BAD}
+    assert "the truth was still changing while the release learnt" in last.note
+    assert datetime.fromisoformat(last.example["since"]) == T0 - DAY
+    changes = [looker.state["concept_residual"]["changes"] for looker in (often, once)]
+    assert [len(of) for of in changes] == [1, 1], "it is told once"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize(
+    ("unsure", "before", "window"),
+    [(0.0, 0.0, "since_change"), (0.3, 0.3, "since_change"), (0.3, 0.0, "all")],
+    ids=["as sure as it may be", "by its nature", "of old rows too"],
+)
+def test_of_no_needless_doubt_nothing_is_told(
+    task: Task, unsure: float, before: float, window: str, tmp_path: Path
+) -> None:
+    watched = Watched(tmp_path, task)
+    watched.release(2, unsure=before)
+    watched.release(3, unsure=unsure)
+    taught(watched, 3, T0 - DAY, window=window)
+    for number in range(3):
+        watched.answer(1200, T0 + number * DAY, release=3)
+    looker = Looker(watched)
+    assert {looker.look(T0 + hours * HOUR, champion=3).state for hours in range(6, 78, 6)} == {State.FINE}
+
+
+@pytest.mark.parametrize("harm", ["changed", "gone"])
+def test_a_release_before_that_is_damaged_hinders_nothing(harm: str, tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    watched.release(2, unsure=0.3)
+    taught(watched, 2, T0 - DAY, window="since_change")
+    place = watched.folders[1] / REFERENCE_ROWS
+    if harm == "gone":
+        place.unlink()
+    else:
+        place.write_bytes(b"PAR1 nothing")
+    watched.answer(1200, release=2)
+    assert Looker(watched).look(T0 + DAY, champion=2).state is State.FINE
+
+
+def test_what_comes_of_a_release_long_after_it_was_made_is_no_doubt_of_its_learning(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    watched.release(2)
+    taught(watched, 2, T0 - DAY, window="since_change")
+    watched.answer(600, release=2)
+    looker = Looker(watched)
+    looker.look(T0 + 12 * HOUR, champion=2)
+    assert looker.state["concept_residual"]["doubt"] is None, "with the 4,000 rows that it held out enough is seen"
 
 
 def test_of_a_release_that_was_sealed_before_releases_held_rows_nothing_is_expected(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from mainspring.data.labelled_rows import ANSWERED
 from mainspring.data.target import class_name, rows_with_target
 from mainspring.domain.instants import microseconds, moment_of
 from mainspring.domain.release import Manifest, ReleaseRef
+from mainspring.domain.retrain import FIRST_SIZE
 from mainspring.domain.trigger import Trigger, TriggerKind
 from mainspring.training.dataset import moments
 from mainspring.training.windows import WindowPlan, newest_cut
@@ -60,12 +61,26 @@ def retraining_split(
     return None
 
 
-def window_plan(model: Model, split: dict[str, Any] | None, change: datetime | None) -> WindowPlan | None:
-    """The windows that the model declares; `None` where it declares no `Retrain`."""
+def window_plan(
+    model: Model, split: dict[str, Any] | None, change: datetime | None, first_size: int | None
+) -> WindowPlan | None:
+    """The windows that the model declares; `None` where it declares no `Retrain`.
+
+    Args:
+        first_size: the rows of the first release; without it the window that is called so is none.
+    """
     if model.retrain is None:
         return None
     since = None if split is None else split.get("since")
-    return WindowPlan(tuple(model.retrain.windows), None if change is None else microseconds(change), since)
+    size = () if first_size is None else (f"{first_size} rows",)
+    windows = [one for name in model.retrain.windows for one in (size if name == FIRST_SIZE else (name,))]
+    return WindowPlan(tuple(windows), None if change is None else microseconds(change), since)
+
+
+def rows_of_first(first: Manifest | None) -> int | None:
+    """Of how many rows the first release was made; `None` where there is none, or nobody here has trained it."""
+    training = None if first is None else first.training
+    return None if training is None else training.rows_trained + training.rows_holdout
 
 
 def kept_parameters_of(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from mainspring.domain.measurement import Measurement, State, Window
 from mainspring.domain.monitor import Monitor
 from mainspring.domain.task import Task
-from mainspring.monitoring.concept.knowledge import Knowledge, NewLabels
+from mainspring.monitoring.concept.knowledge import NEEDLESS, Knowledge, NewLabels
 from mainspring.monitoring.concept.stream import HourSums
 from mainspring.monitoring.context import Context
 from mainspring.monitoring.judgement import SHOWN
@@ -43,12 +43,11 @@ def _said(look: Look, known: Knowledge, new: NewLabels) -> Measurement:
     lately = known.found_since(look.context.now - look.window.length)
     if lately:
         last = lately[-1]
-        note = f"truth follows the inputs otherwise since about {_moment(last['since'])}"
+        note = _told(monitor, last)
         example = {"seen": last["seen"]}
         if last["before"] is not None:  # of river's, none tells when a change began
             if last["column"] == 0:
                 facts["reference"] = last["before"]
-            note += f": {_what(monitor, last['column'])} went from {last['before']:+.4g} to {last['after']:+.4g}"
             example["since"] = last["since"]
         if len(lately) > 1:
             note += f"; the newest of {len(lately)} changes that were found lately"
@@ -78,6 +77,21 @@ def _mean(hours: Sequence[HourSums], rows: int) -> dict[str, float | None]:
     variance = max(0.0, sum(hour.squares for hour in hours) / rows - mean * mean)
     half = SHOWN * math.sqrt(variance / rows)
     return {"value": mean, "low": mean - half, "high": mean + half}
+
+
+def _told(monitor: Monitor, change: Mapping[str, Any]) -> str:
+    since, before, after = _moment(change["since"]), change["before"], change["after"]
+    if change["column"] == NEEDLESS:
+        return (
+            f"the truth was still changing while the release learnt from what came before {since}: it is less "
+            f"sure than it might be, by {after:.4g}; the release before it by {before:.4g}"
+        )
+    note = f"truth follows the inputs otherwise since about {since}"
+    return (
+        note
+        if before is None
+        else f"{note}: {_what(monitor, change['column'])} went from {before:+.4g} to {after:+.4g}"
+    )
 
 
 def _what(monitor: Monitor, column: int) -> str:

@@ -9,7 +9,9 @@ What is usual is learnt from a release's first labels, and before them from the 
 the newest that were known, so that a change which goes on while the next model is trained is seen at once, and not
 when five hundred labels have made it the usual. The rows that other releases held out tell nothing: what was so
 long ago may be gone for good, and each training for that would be followed by the next. A change among the rows
-that were held out is told like any other: the release is wrong about the newest that is known.
+that were held out is told like any other: the release is wrong about the newest that is known. So is what no
+detector can find, since it was so from the first row on: that a release learnt while the truth was still changing
+(`doubt`).
 
 What is not seen: labels that come more than a week after their hour was taken, and corrections of labels that were
 taken. The monitors of the performance, which look at a window as a whole, see corrections that are in time.
@@ -24,6 +26,7 @@ from typing import Any
 
 from mainspring.domain.instants import moment_of
 from mainspring.monitoring.concept.detectors import Found
+from mainspring.monitoring.concept.doubt import Doubt
 from mainspring.monitoring.concept.label_stream import Hour, beginning, grain, label_stream, late_labels
 from mainspring.monitoring.concept.signals import signals
 from mainspring.monitoring.concept.stream import HourSums, Stream
@@ -31,7 +34,7 @@ from mainspring.monitoring.look import Look
 from mainspring.monitoring.performance.labelled import labelled
 from mainspring.release.reference_rows import read_reference_rows
 
-STATE_FORMAT = 2
+STATE_FORMAT = 3
 TIMELY, LATE = "timely", "late"
 """The two streams: what was known of an hour when it was taken, and what came later."""
 
@@ -41,6 +44,9 @@ _MOST_MISSING = 2_000
 """Hours, or parts of them, that late labels are waited for; a week has 168 hours."""
 
 _MOST_CHANGES = 20
+
+NEEDLESS = -1
+"""In place of a column of the stream: that the release doubts without need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ class Knowledge:
         looked: the time of the last look; `None` before the first.
         missing: the hours that were taken in the last week, with the answers that had no label.
         changes: the newest ones, in the order of the finding.
+        doubt: of the release, as long as something may come of it.
     """
 
     whose: Mapping[str, Any]
@@ -69,6 +76,7 @@ class Knowledge:
     missing: dict[datetime, int]
     changes: list[dict[str, Any]]
     streams: dict[str, Stream]
+    doubt: Doubt | None = None
 
     @classmethod
     def resumed(cls, look: Look) -> Knowledge:
@@ -94,6 +102,7 @@ class Knowledge:
             {datetime.fromisoformat(hour): count for hour, count in known["missing"]},
             list(known["changes"]),
             {name: Stream(method, state) for name, state in known["streams"].items()},
+            None if known["doubt"] is None else Doubt.from_dict(known["doubt"]),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,6 +113,7 @@ class Knowledge:
             "missing": [[hour.isoformat(), count] for hour, count in sorted(self.missing.items())],
             "changes": self.changes,
             "streams": {name: stream.to_dict() for name, stream in self.streams.items()},
+            "doubt": None if self.doubt is None else self.doubt.to_dict(),
         }
 
     @property
@@ -147,31 +157,55 @@ class Knowledge:
             return
         reference = read_reference_rows(look.context.folders[look.manifest.number], look.manifest)
         if reference is not None:
-            cut = moment_of(int(training.split["cut"]))
-            values = signals(labelled(reference, look.manifest), look.monitor.method)
-            self._note(look, TIMELY, self.streams[TIMELY].expect(cut, values))
+            cut, known = moment_of(int(training.split["cut"])), labelled(reference, look.manifest)
+            self._note(look, TIMELY, self.streams[TIMELY].expect(cut, signals(known, look.monitor.method)))
+            self.doubt = Doubt.at_birth(look, known)
 
     def _feed(self, look: Look, name: str, hour: Hour) -> int:
         values = signals(hour.known, look.monitor.method)
         self._note(look, name, self.streams[name].feed(hour.start, values))
+        self._weigh_doubt(look, hour)
         return len(values)
+
+    def _weigh_doubt(self, look: Look, hour: Hour) -> None:
+        """Once it is known to be needless it is a change like others, since the first row that was held out."""
+        doubt = self.doubt
+        if doubt is None:
+            return
+        doubt.add(hour.known)
+        if doubt.is_needless:
+            self._keep(
+                look,
+                stream=TIMELY,
+                since=doubt.since,
+                seen=hour.start,
+                before=doubt.before.mean,
+                after=doubt.now.mean,
+                column=NEEDLESS,
+            )
+        if doubt.is_needless or doubt.is_over:
+            self.doubt = None
 
     def _note(self, look: Look, name: str, changes: Sequence[Found]) -> None:
         stream = self.streams[name]
         for found in changes:
             since, seen = stream.hour_of(found.since), stream.hour_of(found.index)
             if not self._is_known(name, since):
-                change = {
-                    "stream": name,
-                    "found_at": look.context.now.isoformat(),
-                    "index": found.index,
-                    "since": since.isoformat(),
-                    "seen": seen.isoformat(),
-                    "before": found.before,
-                    "after": found.after,
-                    "column": found.column,
-                }
-                self.changes = [*self.changes, change][-_MOST_CHANGES:]
+                self._keep(
+                    look,
+                    stream=name,
+                    since=since,
+                    seen=seen,
+                    index=found.index,
+                    before=found.before,
+                    after=found.after,
+                    column=found.column,
+                )
+
+    def _keep(self, look: Look, *, since: datetime, seen: datetime, **facts: Any) -> None:
+        found_at = look.context.now.isoformat()
+        change = {**facts, "found_at": found_at, "since": since.isoformat(), "seen": seen.isoformat()}
+        self.changes = [*self.changes, change][-_MOST_CHANGES:]
 
     def _is_known(self, name: str, since: datetime) -> bool:
         """Whether the other stream has told of the change already."""

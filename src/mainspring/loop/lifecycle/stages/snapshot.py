@@ -37,7 +37,13 @@ def _decide(context: RunContext) -> str:
     """What is learnt from these rows and how (see `loop.lifecycle.learning`)."""
     from mainspring.loop.lifecycle.labelled import Labelled, take_labelled
     from mainspring.loop.lifecycle.labelled_answers import Shape
-    from mainspring.loop.lifecycle.windows import kept_parameters_of, kept_positive, retraining_split, window_plan
+    from mainspring.loop.lifecycle.windows import (
+        kept_parameters_of,
+        kept_positive,
+        retraining_split,
+        rows_of_first,
+        window_plan,
+    )
 
     model, resolved, trigger = context.model, context.resolved, context.trigger
     labelled = Labelled(None)
@@ -58,7 +64,7 @@ def _decide(context: RunContext) -> str:
         LEARNING,
         Learning(
             split=split,
-            windows=window_plan(model, split, change),
+            windows=window_plan(model, split, change, rows_of_first(_first(context))),
             keeps=None if keeps is None else str(keeps),
             positive=kept_positive(champion, context.rows.get_column(resolved.target)),
             findings=labelled.findings,
@@ -74,13 +80,21 @@ def _mature(context: RunContext) -> datetime | None:
 
 
 def _champion(context: RunContext) -> Manifest | None:
-    """`None` where there is none, or none that can be read: a run is not to fail by its predecessor."""
-    workspace, name = context.workspace, context.model.name
-    route = workspace.records.routes().of(name)
-    if route is None:
-        return None
+    route = context.workspace.records.routes().of(context.model.name)
+    return None if route is None else _manifest(context, route.champion)
+
+
+def _first(context: RunContext) -> Manifest | None:
+    """The model's first release."""
+    numbers = [record.number for record in context.workspace.records.releases(context.model.name)]
+    return _manifest(context, min(numbers)) if numbers else None
+
+
+def _manifest(context: RunContext, number: int) -> Manifest | None:
+    """`None` of one that cannot be read: a run is not to fail by its predecessors."""
+    catalogue = context.workspace.catalogue
     try:
-        return workspace.catalogue.manifest(workspace.catalogue.find(ReleaseRef(name, route.champion)))
+        return catalogue.manifest(catalogue.find(ReleaseRef(context.model.name, number)))
     except MainspringError:
         return None
 
