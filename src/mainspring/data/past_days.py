@@ -22,5 +22,5 @@ def merge_past_days(tables: Tables, table: str, today: date, *, at_least: int = 
     merged = 0
     for day, sizes in tables.partitions(table).items():
         if day < today.isoformat() and sum(size < _SMALL for size in sizes) >= at_least:
-            merged += tables.compact(table, day, smaller_than=_SMALL, at_least=at_least)
+            merged += tables.compact(table, day, smaller_than=_SMALL)
     return merged

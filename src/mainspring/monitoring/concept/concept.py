@@ -87,11 +87,9 @@ def _told(monitor: Monitor, change: Mapping[str, Any]) -> str:
             f"sure than it might be, by {after:.4g}; the release before it by {before:.4g}"
         )
     note = f"truth follows the inputs otherwise since about {since}"
-    return (
-        note
-        if before is None
-        else f"{note}: {_what(monitor, change['column'])} went from {before:+.4g} to {after:+.4g}"
-    )
+    if before is None:
+        return note
+    return f"{note}: {_what(monitor, change['column'])} went from {before:+.4g} to {after:+.4g}"
 
 
 def _what(monitor: Monitor, column: int) -> str:

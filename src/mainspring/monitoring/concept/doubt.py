@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from mainspring.domain.instants import moment_of
 from mainspring.domain.retrain import OF_THE_CHANGED
 from mainspring.domain.task import Task
 from mainspring.errors import TamperedRelease
@@ -61,19 +60,19 @@ class Doubt:
     now: Moments
 
     @classmethod
-    def at_birth(cls, look: Look, held_out: Labelled) -> Self | None:
+    def at_birth(cls, look: Look, since: datetime, held_out: Labelled) -> Self | None:
         """Of a release that learnt from the rows since a change alone; `None` of others, which learnt more.
 
         So it is also where there is no release before it that could be compared with.
         """
-        training, own = look.manifest.training, doubts(held_out)
+        training = look.manifest.training
         window = None if training is None else training.window
-        if own is None or training is None or window is None or window.window not in OF_THE_CHANGED:
+        if window is None or window.window not in OF_THE_CHANGED:
             return None
-        before = _of_the_one_before(look)
-        if before is None:
+        own, before = doubts(held_out), _of_the_one_before(look)
+        if own is None or before is None:
             return None
-        born = cls(moment_of(int(training.split["cut"])), Moments(), Moments())
+        born = cls(since, Moments(), Moments())
         born.before.add(before)
         born.now.add(own)
         return born

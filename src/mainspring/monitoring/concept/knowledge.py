@@ -159,7 +159,7 @@ class Knowledge:
         if reference is not None:
             cut, known = moment_of(int(training.split["cut"])), labelled(reference, look.manifest)
             self._note(look, TIMELY, self.streams[TIMELY].expect(cut, signals(known, look.monitor.method)))
-            self.doubt = Doubt.at_birth(look, known)
+            self.doubt = Doubt.at_birth(look, cut, known)
 
     def _feed(self, look: Look, name: str, hour: Hour) -> int:
         values = signals(hour.known, look.monitor.method)
@@ -173,7 +173,8 @@ class Knowledge:
         if doubt is None:
             return
         doubt.add(hour.known)
-        if doubt.is_needless:
+        is_needless = doubt.is_needless
+        if is_needless:
             self._keep(
                 look,
                 stream=TIMELY,
@@ -183,7 +184,7 @@ class Knowledge:
                 after=doubt.now.mean,
                 column=NEEDLESS,
             )
-        if doubt.is_needless or doubt.is_over:
+        if is_needless or doubt.is_over:
             self.doubt = None
 
     def _note(self, look: Look, name: str, changes: Sequence[Found]) -> None:
