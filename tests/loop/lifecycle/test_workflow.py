@@ -69,6 +69,7 @@ def test_a_run_ends_with_a_champion_and_its_evidence(shop: Path) -> None:
     with workspace_of(shop) as workspace:
         assert workspace.records.routes().of("shop").champion == 1
         assert workspace.catalogue.find(ReleaseRef("shop", 1)).aliases == ("champion",)
+    assert_no_training_is_left(shop)
 
 
 def test_the_same_rows_again_make_a_second_release_of_the_same_snapshot(released_shop: Path) -> None:
@@ -92,6 +93,7 @@ def test_a_model_no_better_than_guessing_is_refused_and_leaves_nothing(shop: Pat
     assert not list((shop / ".mainspring" / "releases").glob("*/*"))
     with workspace_of(shop) as workspace:
         assert not workspace.records.releases()
+    assert_no_training_is_left(shop)
 
 
 def test_with_a_rollout_the_release_waits(shop: Path) -> None:
@@ -106,6 +108,13 @@ def test_with_a_rollout_the_release_waits(shop: Path) -> None:
     with workspace_of(shop) as workspace:
         route = workspace.records.routes().of("shop")
         assert (route.champion, route.challenger) == (1, 2)
+
+
+def assert_no_training_is_left(folder: Path) -> None:
+    """Neither arrays nor estimators: of each training more than its rows would stay for ever."""
+    left = [place.suffix for place in (folder / ".mainspring" / "runs").rglob("*") if place.is_file()]
+    assert left
+    assert set(left) == {".json"}
 
 
 MOMENTS = [
@@ -160,10 +169,11 @@ def test_a_run_killed_at_any_moment_completes(shop: Path, moment: str, stage: st
 
 
 def test_after_an_edit_a_killed_run_is_not_gone_on_with(shop: Path) -> None:
-    killed_run(shop, "start", "train")
+    killed_run(shop, "end", "train")
     (shop / "model.py").write_text((shop / "model.py").read_text() + "\n# edited\n")
     outcome = run_here(shop)
     assert outcome.run.state is RunState.RELEASED
+    assert_no_training_is_left(shop)
     with workspace_of(shop) as workspace:
         assert [r.state for r in workspace.records.runs()] == [RunState.RELEASED, RunState.CANCELLED]
 
@@ -179,6 +189,7 @@ def test_a_fault_of_ours_ends_the_run_and_not_the_next_one(shop: Path) -> None:
     with workspace_of(shop) as workspace:
         (failed,) = workspace.records.runs()
     assert (failed.state, failed.detail["error"]["message"]) == (RunState.FAILED, "ZeroDivisionError: a fault")
+    assert_no_training_is_left(shop)
     outcome = run_here(shop)
     assert (outcome.run.state, outcome.run.release) == (RunState.RELEASED, 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -32,6 +33,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+_TRAINING = "training"
+
+
+def forget_training(workspace: Workspace, run_id: str) -> None:
+    """Remove of a run that is over what only one that goes on needs: it takes more room than its rows."""
+    shutil.rmtree(workspace.run_folder(run_id) / _TRAINING, ignore_errors=True)
+
+
 class RunStopped(Exception):
     """A person stopped the run before there was anything to keep."""
 
@@ -56,6 +65,11 @@ class RunContext:
         folder = self.workspace.run_folder(self.run.id)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    @property
+    def training_folder(self) -> Path:
+        """What the training writes while it goes on: its rows as arrays, its trials, its fits."""
+        return self.folder / _TRAINING
 
     def note(self, **changes: Any) -> None:
         """Change the run's record, in the database too."""

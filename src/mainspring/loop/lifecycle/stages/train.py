@@ -30,7 +30,7 @@ def run(context: RunContext) -> str:
 
     tracker = _Tracker(context)
     job = TuningJob(
-        folder=context.folder / "training",
+        folder=context.training_folder,
         model_file=context.project.root / "model.py",
         model=context.model,
         data=context.data,
