@@ -359,6 +359,8 @@ def test_that_a_release_learnt_while_the_truth_was_still_changing_is_told(
     last = once.look(T0 + DAY, champion=2)
     assert {one.state for one in found[-12:]} == {State.BAD}
     assert "the truth was still changing while the release learnt" in last.note
+    what = {Task.BINARY: "its squared error is less", Task.MULTICLASS: "it is right more often"}
+    assert what[task] in last.note
     assert datetime.fromisoformat(last.example["since"]) == T0 - DAY
     changes = [looker.state["concept_residual"]["changes"] for looker in (often, once)]
     assert [len(of) for of in changes] == [1, 1], "it is told once"  # type: ignore[arg-type]

@@ -43,7 +43,7 @@ def _said(look: Look, known: Knowledge, new: NewLabels) -> Measurement:
     lately = known.found_since(look.context.now - look.window.length)
     if lately:
         last = lately[-1]
-        note = _told(monitor, last)
+        note = _told(look, last)
         example = {"seen": last["seen"]}
         if last["before"] is not None:  # of river's, none tells when a change began
             if last["column"] == 0:
@@ -79,23 +79,31 @@ def _mean(hours: Sequence[HourSums], rows: int) -> dict[str, float | None]:
     return {"value": mean, "low": mean - half, "high": mean + half}
 
 
-def _told(monitor: Monitor, change: Mapping[str, Any]) -> str:
+def _told(look: Look, change: Mapping[str, Any]) -> str:
     since, before, after = _moment(change["since"]), change["before"], change["after"]
     if change["column"] == NEEDLESS:
         return (
             f"the truth was still changing while the release learnt from what came before {since}: it is less "
-            f"sure than it might be, by {after:.4g}; the release before it by {before:.4g}"
+            f"sure than it might be, {_doubted(look.manifest.task)} by {after:.4g}, "
+            f"the release before it by {before:.4g}"
         )
     note = f"truth follows the inputs otherwise since about {since}"
     if before is None:
         return note
-    return f"{note}: {_what(monitor, change['column'])} went from {before:+.4g} to {after:+.4g}"
+    return f"{note}: {_what(look.monitor, change['column'])} went from {before:+.4g} to {after:+.4g}"
 
 
 def _what(monitor: Monitor, column: int) -> str:
     if monitor.method != "residual":
         return "the mean error"
     return "the mean residual" if column == 0 else "the squared error beyond what the model itself expects"
+
+
+def _doubted(task: Task) -> str:
+    """What `doubts` measures."""
+    if task is Task.BINARY:
+        return "its squared error is less than it expects"
+    return "it is right more often than it claims"
 
 
 def _moment(text: str) -> str:
