@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from threading import Thread
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -27,19 +28,26 @@ class Child:
         module: what it runs, as `python -m`.
         orders: plain data.
         clock: by which `wait` waits.
+        environ: variables that it gets beside this process's own.
 
     Attributes:
         told: the newest document that it told, if any.
     """
 
-    def __init__(self, module: str, orders: Mapping[str, Any], clock: Clock) -> None:
+    def __init__(
+        self,
+        module: str,
+        orders: Mapping[str, Any],
+        clock: Clock,
+        environ: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._clock = clock
         self.told: dict[str, Any] | None = None
         self._process = subprocess.Popen(
             [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ},
+            env={**os.environ, **environ},
             start_new_session=True,  # Ctrl-C is for us, who end it in order
         )
         self._listener = Thread(target=self._listen, name=f"told by {module}", daemon=True)

@@ -11,21 +11,24 @@ import numpy as np
 
 from mainspring.domain.alert import EventKind
 from mainspring.domain.release import ReleaseRef
+from mainspring.domain.run import RunState
 from mainspring.domain.trigger import Trigger
 from mainspring.domain.trigger_signals import Held
 from mainspring.errors import TrainingError
 from mainspring.loop.lifecycle import workflow as lifecycle
-from mainspring.loop.lifecycle.progress import Progress
 from mainspring.loop.retraining.triggers import next_trigger
 from mainspring.loop.rollout.rollouts import advance_rollouts
 from mainspring.loop.simulation.clock import SimulatedClock, processor_seconds
 from mainspring.loop.simulation.gateway import Heard, SimulatedGateway
 from mainspring.loop.simulation.outcome import SimulatedChange, SimulatedTraining
+from mainspring.loop.simulation.scratch import Scratch
+from mainspring.loop.simulation.training_process import TrainingOrders, train
 from mainspring.loop.watching import Watch
 from mainspring.monitoring.windows import SETTLED
 
 if TYPE_CHECKING:
     from mainspring.domain.budget import Budget
+    from mainspring.domain.release import TrainingRecord
     from mainspring.loop.simulation.delay import LabelDelay
     from mainspring.loop.simulation.stream import Stream
     from mainspring.project import Project
@@ -50,26 +53,26 @@ class Policies:
     """The loop of one project in a workspace of its own.
 
     Args:
-        project: as `scratch.scratch_project` makes it, its source the stream's first rows.
+        scratch: a copy of the project, its source the stream's first rows.
+        project: as opened from it.
         clock: the workspace's.
         budget: of the trainings.
-        progress: listens to each training.
     """
 
     def __init__(
         self,
+        scratch: Scratch,
         project: Project,
         workspace: Workspace,
         clock: SimulatedClock,
         *,
         budget: Budget,
-        progress: Progress | None = None,
     ) -> None:
+        self._scratch = scratch
         self._project = project
         self._workspace = workspace
         self._clock = clock
         self._budget = budget
-        self._progress = progress
         self._model = project.model
         self.log = Log([], [], [])
 
@@ -80,9 +83,7 @@ class Policies:
             MainspringError: there is no release; why.
         """
         began = processor_seconds()
-        outcome = lifecycle.run(
-            self._project, budget=self._budget, progress=self._progress, clock=self._clock, actor=ACTOR
-        )
+        outcome = lifecycle.run(self._project, budget=self._budget, clock=self._clock, actor=ACTOR)
         if outcome.error is not None:
             raise outcome.error
         if self._champion() is None:
@@ -145,10 +146,11 @@ class Policies:
 
     def _train(self, trigger: Trigger, row: int) -> None:
         began = processor_seconds()
-        outcome = lifecycle.run(
-            self._project, budget=self._budget, progress=self._progress, clock=self._clock, trigger=trigger
-        )
-        training = None if outcome.manifest is None else outcome.manifest.training
+        orders = TrainingOrders(self._scratch, trigger, self._budget, self._clock.now())
+        train(orders, clock=self._clock, environ=self._project.environ)
+        run = self._workspace.records.runs(self._model.name, limit=1)[0]
+        is_released = run.state is RunState.RELEASED
+        training = self._training_of(run.release) if is_released else None
         window = None if training is None else training.window
         self.log.trainings.append(
             SimulatedTraining(
@@ -157,14 +159,18 @@ class Policies:
                 kind=str(trigger.kind),
                 reason=trigger.reason,
                 since=trigger.since,
-                state=str(outcome.run.state),
+                state=str(run.state),
                 seconds=processor_seconds() - began,
-                release=outcome.run.release if outcome.error is None else None,
+                release=run.release if is_released else None,
                 window="" if window is None else window.window,
                 rows=0 if training is None else training.rows_trained,
-                problem="" if outcome.error is None else outcome.error.message,
+                problem=run.detail.get("error", {}).get("message", ""),
             )
         )
+
+    def _training_of(self, number: int | None) -> TrainingRecord | None:
+        catalogue = self._workspace.catalogue
+        return catalogue.manifest(catalogue.find(ReleaseRef(self._model.name, number))).training
 
     def _champion(self) -> int | None:
         found = self._workspace.records.find_release(ReleaseRef(self._model.name, alias="champion"))

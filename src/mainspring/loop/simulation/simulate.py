@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +14,6 @@ import numpy as np
 
 from mainspring.domain.release import ReleaseRef
 from mainspring.errors import DeclarationError, UsageError
-from mainspring.loop.lifecycle.progress import Progress
 from mainspring.loop.simulation.clock import SimulatedClock, processor_seconds
 from mainspring.loop.simulation.delay import LabelDelay
 from mainspring.loop.simulation.gateway import SimulatedGateway
@@ -22,7 +21,7 @@ from mainspring.loop.simulation.outcome import Course, Simulated
 from mainspring.loop.simulation.policies import Log, Policies
 from mainspring.loop.simulation.quality import judged
 from mainspring.loop.simulation.schedules import Schedule, follow_schedule
-from mainspring.loop.simulation.scratch import learn_from, scratch_project
+from mainspring.loop.simulation.scratch import Scratch, scratch_copy
 from mainspring.loop.simulation.stream import Stream, read_stream
 from mainspring.workspace import Workspace
 
@@ -78,7 +77,6 @@ def simulate(
     plan: SimulationPlan,
     *,
     told: Callable[[Turn], object] = lambda _: None,
-    progress: Progress | None = None,
     folder: Path | None = None,
 ) -> Simulated:
     """Play the stream: answers, labels, monitors, triggers, trainings and rollouts, as they would have been.
@@ -88,7 +86,6 @@ def simulate(
 
     Args:
         told: after each turn of the loop.
-        progress: listens to the trainings.
         folder: an empty one, which keeps what was played; one that is removed at the end where not given.
 
     Raises:
@@ -105,29 +102,29 @@ def simulate(
     with ExitStack() as opened:
         if folder is None:
             folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="mainspring-simulation-")))
-        reader = scratch_project(project, _made(folder / "reading"))
+        reader = scratch_copy(project, _made(folder / "reading")).opened(project.environ)
         with Workspace(reader.settings) as reading:
             stream = read_stream(
                 reading, reader, list(plan.files), start=plan.start, rows_an_hour=plan.rows_an_hour
             )
-        copy = scratch_project(project, _made(folder / "project"))
-        learn_from(copy, stream.rows[: stream.start])
-        return _played(copy, stream, plan, metric, told, progress)
+        scratch = scratch_copy(project, _made(folder / "project"), stream.rows[: stream.start])
+        return _played(scratch, project.environ, stream, plan, metric, told)
 
 
 def _played(
-    project: Project,
+    scratch: Scratch,
+    environ: Mapping[str, str],
     stream: Stream,
     plan: SimulationPlan,
     metric: str,
     told: Callable[[Turn], object],
-    progress: Progress | None,
 ) -> Simulated:
+    project = scratch.opened(environ)
     model = project.model
     clock = SimulatedClock(stream.begins_at - _HOUR)
     with Workspace(project.settings, clock) as workspace:
         budget = plan.budget or project.settings.budget
-        policies = Policies(project, workspace, clock, budget=budget, progress=progress)
+        policies = Policies(scratch, project, workspace, clock, budget=budget)
         policies.first_release()
         first = workspace.catalogue.find(ReleaseRef(model.name, alias="champion"))
         data = _as_training_sees_it(workspace, project, stream)
