@@ -290,6 +290,8 @@ def test_a_process_that_ends_in_vain_is_started_again_some_times_and_then_given_
     triggers = Triggers(place.workspace, model)
     trigger = started(triggers.next())
     run = place.run(RunState.RUNNING, trigger)
+    fits = place.workspace.run_folder(run.id) / "training" / "fits"
+    fits.mkdir(parents=True)
     for pause in (30, 240, 1_920):
         triggers.put_off("its process ended by SIGKILL")
         assert isinstance(triggers.next(), Held)
@@ -301,6 +303,7 @@ def test_a_process_that_ends_in_vain_is_started_again_some_times_and_then_given_
     assert ended is not None
     assert ended.state is RunState.FAILED
     assert "SIGKILL" in ended.detail["error"]["message"]
+    assert not fits.exists()
     (told,) = [entry for entry in place.records.history("adclick") if entry.kind == "training given up"]
     assert "it was tried 4 times" in told.reason
 

@@ -36,9 +36,13 @@ T = TypeVar("T")
 _TRAINING = "training"
 
 
-def forget_training(workspace: Workspace, run_id: str) -> None:
-    """Remove of a run that is over what only one that goes on needs: it takes more room than its rows."""
-    shutil.rmtree(workspace.run_folder(run_id) / _TRAINING, ignore_errors=True)
+def end_run(workspace: Workspace, run: Run) -> None:
+    """Write down how a run has ended, and remove what only one that goes on needs.
+
+    Its arrays and fits take more room than its rows, and go first: who is killed in between comes here again.
+    """
+    shutil.rmtree(workspace.run_folder(run.id) / _TRAINING, ignore_errors=True)
+    workspace.records.update_run(run)
 
 
 class RunStopped(Exception):

@@ -17,7 +17,7 @@ from mainspring.domain.release import ReleaseRef
 from mainspring.domain.run import Run, RunState, Stage
 from mainspring.domain.trigger import Trigger
 from mainspring.loop.durable.engine import Engine, engine
-from mainspring.loop.lifecycle.context import RunContext, RunStopped, forget_training
+from mainspring.loop.lifecycle.context import RunContext, RunStopped, end_run
 from mainspring.loop.lifecycle.progress import Progress, Silent
 from mainspring.loop.lifecycle.stages import evaluate, gates, register, rollout, seal, snapshot, train, validate
 from mainspring.project import Project
@@ -130,11 +130,9 @@ def _begin(
                 run = replace(run, detail={**run.detail, **asked})  # a person's, which the trigger finishes
                 workspace.records.update_run(run)
             return run, True
-        forget_training(workspace, run.id)
         # Holding the lease we know that nobody works on it; what it was made from has changed since.
-        workspace.records.update_run(
-            replace(run, state=RunState.CANCELLED, ended_at=clock.now(), detail={"reason": "superseded"})
-        )
+        superseded = {"reason": "superseded"}
+        end_run(workspace, replace(run, state=RunState.CANCELLED, ended_at=clock.now(), detail=superseded))
     fresh = Run(
         id=uuid7(clock),
         model=project.model.name,
@@ -161,14 +159,14 @@ def _wait(started: Engine, context: RunContext) -> dict[str, Any]:
             told = errors.MainspringError(
                 f"{type(fault).__name__}: {str(fault)[:500]}", cure="start the run again"
             )
-            forget_training(context.workspace, context.run.id)
-            context.workspace.records.update_run(
+            end_run(
+                context.workspace,
                 replace(
                     context.run,
                     state=RunState.FAILED,
                     ended_at=context.workspace.clock.now(),
                     detail={**context.run.detail, "error": told.to_dict()},
-                )
+                ),
             )
             raise
 
@@ -207,8 +205,7 @@ def _finish(context: RunContext, result: dict[str, Any], clock: Clock) -> RunOut
         ended_at=clock.now(),
         detail=detail,
     )
-    forget_training(context.workspace, final.id)  # before: who is killed in between comes here again
-    context.workspace.records.update_run(final)
+    end_run(context.workspace, final)
     if final.tracking_id is not None:
         context.workspace.tracking.end_run(
             final.tracking_id,

@@ -19,6 +19,7 @@ from mainspring.domain.run import Run, RunState
 from mainspring.domain.trigger import Trigger
 from mainspring.domain.trigger_rules import decide, fruitless, noticed, started
 from mainspring.domain.trigger_signals import Held
+from mainspring.loop.lifecycle.context import end_run
 from mainspring.loop.lifecycle.workflow import run_lease
 from mainspring.loop.retraining.signals import SignalReader, is_being_trained
 from mainspring.loop.retraining.state import Pending, TriggerState, read_state, write_state
@@ -129,7 +130,7 @@ class Triggers:
                 told = errors.TrainingError(f"the training was ended: {why}", cure="see the controller's log")
                 detail = {**run.detail, "error": told.to_dict()}
                 ended = replace(run, state=RunState.FAILED, ended_at=self._workspace.clock.now(), detail=detail)
-                records.update_run(ended)
+                end_run(self._workspace, ended)
         trigger = state.pending.trigger
         records.record_event(  # its process may have ended before there was a run that could tell
             name, "training given up", actor=ACTOR, reason=why, detail={"trigger": trigger.id}, once=trigger.id
