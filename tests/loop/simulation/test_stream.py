@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mainspring.errors import UsageError
 from mainspring.loop.simulation.clock import SimulatedClock
 from mainspring.loop.simulation.delay import LabelDelay
-from mainspring.loop.simulation.scratch import scratch_copy
+from mainspring.loop.simulation.scratch import Scratch, scratch_project
 from mainspring.loop.simulation.stream import Stream, read_stream
 from mainspring.project import load_project
 from mainspring.workspace import Workspace
@@ -68,7 +68,7 @@ def read(project: Path, tmp_path: Path, **given: object) -> Stream:
     loaded = load_project(project, {})
     folder = tmp_path / "scratch"
     folder.mkdir(exist_ok=True)
-    with Workspace(scratch_copy(loaded, folder).opened({}).settings) as workspace:
+    with Workspace(scratch_project(loaded, Scratch.of(loaded, folder)).settings) as workspace:
         asked = {"start": 1_000, "rows_an_hour": 100.0} | given
         return read_stream(workspace, loaded, [str(project / "stream.csv")], **asked)  # type: ignore[arg-type]
 

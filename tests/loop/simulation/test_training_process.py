@@ -16,7 +16,7 @@ from mainspring.domain.budget import Budget
 from mainspring.domain.run import RunState
 from mainspring.domain.trigger import Trigger, TriggerKind
 from mainspring.errors import TrainingError
-from mainspring.loop.simulation.scratch import Scratch, scratch_copy
+from mainspring.loop.simulation.scratch import Scratch, scratch_project
 from mainspring.loop.simulation.training_process import TrainingOrders, train
 from mainspring.project import load_project
 from mainspring.settings import load_settings
@@ -32,7 +32,9 @@ def orders(scratch: Scratch) -> TrainingOrders:
 
 def scratch_of(folder: Path, place: Path, *, more: str = "") -> Scratch:
     """A copy whose model file goes on with these lines."""
-    scratch = scratch_copy(load_project(folder, {}), place, pl.read_csv(folder / "start.csv"))
+    project = load_project(folder, {})
+    scratch = Scratch.of(project, place)
+    scratch_project(project, scratch, pl.read_csv(folder / "start.csv"))
     model = place / "model.py"
     model.write_text(model.read_text() + more)
     return scratch
@@ -74,10 +76,7 @@ def test_a_model_file_that_does_not_load_is_told_of(visits: Path, tmp_path: Path
 
 def test_who_stops_the_simulation_stops_the_training(visits: Path, tmp_path: Path) -> None:
     told = tmp_path / "told"
-    more = (
-        f"\nimport os, pathlib, time\npathlib.Path({str(told)!r}).write_text(str(os.getpid()))\ntime.sleep(600)\n"
-    )
-    scratch = scratch_of(visits, tmp_path / "scratch", more=more)
+    scratch = scratch_of(visits, tmp_path / "scratch", more=saying_who(told, "time.sleep(600)"))
 
     def interrupt() -> None:
         until = monotonic() + 60

@@ -10,7 +10,7 @@ import pytest
 from mainspring.connection_features import Features
 from mainspring.domain.budget import Budget
 from mainspring.loop.simulation.delay import LabelDelay
-from mainspring.loop.simulation.scratch import scratch_copy
+from mainspring.loop.simulation.scratch import Scratch, scratch_project
 from mainspring.loop.simulation.simulate import OURS, SimulationPlan, schedules_of, simulate
 from mainspring.loop.simulation.stream import read_stream
 from mainspring.project import Project, load_project
@@ -74,7 +74,7 @@ def test_pictures_that_were_pushed_are_found_from_anywhere(tmp_path: Path) -> No
         Features(workspace, project).push("spending", rows.with_columns(receipts))
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    with Workspace(scratch_copy(project, scratch).opened({}).settings) as workspace:
+    with Workspace(scratch_project(project, Scratch.of(project, scratch)).settings) as workspace:
         copied = workspace.tables.scan("pushed/spending").sort("__number").collect()
     assert copied.drop("receipt").select(rows.columns).equals(rows)
     assert copied.get_column("receipt").to_list() == [str(folder / "2.png"), None]
@@ -83,7 +83,7 @@ def test_pictures_that_were_pushed_are_found_from_anywhere(tmp_path: Path) -> No
 def streamed(project: Project, folder: Path) -> pl.DataFrame:
     """The rows of the stream as a simulation sees them."""
     folder.mkdir()
-    reader = scratch_copy(project, folder).opened(project.environ)
+    reader = scratch_project(project, Scratch.of(project, folder))
     with Workspace(reader.settings) as workspace:
         files = [str(project.root / "rows.csv")]
         return read_stream(workspace, reader, files, start=1, rows_an_hour=None).rows

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from mainspring.clock import Clock
+from mainspring.domain.saying import manner
 
 
 class Child:
@@ -67,6 +68,11 @@ class Child:
         if code is not None:
             self._listener.join()
         return code
+
+    def why(self, code: int) -> str:
+        """Why it came to no good end: the error that it told, or how it ended."""
+        error = (self.told or {}).get("error")
+        return str(error["message"]) if error else f"its process ended {manner(code)}"
 
     def stop(self) -> None:
         """Ask it to end."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from mainspring.clock import Clock
-from mainspring.domain.saying import manner
 from mainspring.loop.processes.child import Child
 
 
@@ -48,10 +47,7 @@ class WorkProcess:
         if code is None:
             return None
         self._child.kill()
-        if code == 0:
-            return Ended(None)
-        error = (self._child.told or {}).get("error")
-        return Ended(error["message"] if error else f"its process ended {manner(code)}")
+        return Ended(None if code == 0 else self._child.why(code))
 
     def kill(self) -> None:
         """End it now; what it does is durable, and the next process goes on with it."""

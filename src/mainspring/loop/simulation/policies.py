@@ -54,7 +54,7 @@ class Policies:
 
     Args:
         scratch: a copy of the project, its source the stream's first rows.
-        project: as opened from it.
+        project: it, opened.
         clock: the workspace's.
         budget: of the trainings.
     """

@@ -25,7 +25,7 @@ def copy_pushed(project: Project, scratch: Project) -> None:
     When each became known stands in it, so that nothing of the stream sees one that came later.
 
     Args:
-        scratch: as `scratch.scratch_copy` makes it, opened.
+        scratch: as `scratch_project` makes it.
     """
     if not project.settings.workspace.is_dir():  # nothing was ever done in it
         return

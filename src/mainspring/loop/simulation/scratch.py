@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from mainspring.domain.feature_view import VIEW_SCHEMAS
 from mainspring.domain.source import Source
@@ -34,6 +34,10 @@ class Scratch:
     original: str
     name: str
 
+    @classmethod
+    def of(cls, project: Project, folder: Path) -> Self:
+        return cls(str(folder), str(project.root), project.settings.name)
+
     def opened(self, environ: Mapping[str, str]) -> Project:
         """The copy, with every store in its folder and nobody told of alerts.
 
@@ -52,8 +56,8 @@ class Scratch:
         return project
 
 
-def scratch_copy(project: Project, folder: Path, rows: pl.DataFrame | None = None) -> Scratch:
-    """The project's code and schemas in another folder.
+def scratch_project(project: Project, scratch: Scratch, rows: pl.DataFrame | None = None) -> Project:
+    """The project's code and schemas in another folder, opened.
 
     Its feature views read the sources that the project's read, and have the rows that were pushed to these.
 
@@ -61,6 +65,7 @@ def scratch_copy(project: Project, folder: Path, rows: pl.DataFrame | None = Non
         rows: of a stream, which become its source in place of what it declares; the features of views in them are
             left out, and are joined as for every source.
     """
+    folder = Path(scratch.folder)
     for place in project.source_files:
         copy = folder / place
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -72,9 +77,9 @@ def scratch_copy(project: Project, folder: Path, rows: pl.DataFrame | None = Non
     (folder / FILE_NAME).write_text("", encoding="utf-8")
     if rows is not None:
         _write_rows(project, rows, folder / _ROWS)
-    scratch = Scratch(str(folder), str(project.root), project.settings.name)
-    copy_pushed(project, scratch.opened(project.environ))
-    return scratch
+    opened = scratch.opened(project.environ)
+    copy_pushed(project, opened)
+    return opened
 
 
 def _write_rows(project: Project, rows: pl.DataFrame, place: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +21,7 @@ from mainspring.loop.simulation.outcome import Course, Simulated
 from mainspring.loop.simulation.policies import Log, Policies
 from mainspring.loop.simulation.quality import judged
 from mainspring.loop.simulation.schedules import Schedule, follow_schedule
-from mainspring.loop.simulation.scratch import Scratch, scratch_copy
+from mainspring.loop.simulation.scratch import Scratch, scratch_project
 from mainspring.loop.simulation.stream import Stream, read_stream
 from mainspring.workspace import Workspace
 
@@ -102,24 +102,24 @@ def simulate(
     with ExitStack() as opened:
         if folder is None:
             folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="mainspring-simulation-")))
-        reader = scratch_copy(project, _made(folder / "reading")).opened(project.environ)
+        reader = scratch_project(project, Scratch.of(project, _made(folder / "reading")))
         with Workspace(reader.settings) as reading:
             stream = read_stream(
                 reading, reader, list(plan.files), start=plan.start, rows_an_hour=plan.rows_an_hour
             )
-        scratch = scratch_copy(project, _made(folder / "project"), stream.rows[: stream.start])
-        return _played(scratch, project.environ, stream, plan, metric, told)
+        scratch = Scratch.of(project, _made(folder / "project"))
+        copy = scratch_project(project, scratch, stream.rows[: stream.start])
+        return _played(scratch, copy, stream, plan, metric, told)
 
 
 def _played(
     scratch: Scratch,
-    environ: Mapping[str, str],
+    project: Project,
     stream: Stream,
     plan: SimulationPlan,
     metric: str,
     told: Callable[[Turn], object],
 ) -> Simulated:
-    project = scratch.opened(environ)
     model = project.model
     clock = SimulatedClock(stream.begins_at - _HOUR)
     with Workspace(project.settings, clock) as workspace:

@@ -19,7 +19,6 @@ import msgspec
 
 from mainspring.clock import Clock
 from mainspring.domain.budget import Budget
-from mainspring.domain.saying import manner
 from mainspring.domain.trigger import Trigger
 from mainspring.errors import MainspringError, TrainingError
 from mainspring.loop.processes.child import Child
@@ -52,15 +51,14 @@ def train(orders: TrainingOrders, *, clock: Clock, environ: Mapping[str, str]) -
     """
     child = Child("mainspring.loop.simulation.training_process", msgspec.to_builtins(orders), clock, environ)
     try:
-        code = child.wait(math.inf)
+        child.wait(math.inf)
     finally:
-        child.kill()
-    if code == 0:
-        return
-    error = (child.told or {}).get("error", {})
-    why = error.get("message", f"its process ended {manner(code or 0)}")
-    cure = error.get("cure") or "read what it said above, and simulate again"
-    raise TrainingError(f"the training of {orders.at:%Y-%m-%d %H:%M} UTC came to no end: {why}", cure=cure)
+        code = child.kill()
+    if code != 0:
+        raise TrainingError(
+            f"the training of {orders.at:%Y-%m-%d %H:%M} UTC came to no end: {child.why(code)}",
+            cure="mend what it names or said above, and simulate again",
+        )
 
 
 def main() -> int:
