@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -48,20 +49,20 @@ _ATTEMPTS = 20  # at a commit that others were faster than
 _BATCH = 65_536  # rows
 
 
-class DeltaLogs:
+class DeltaLogs(ABC):
     """The part of the port `Tables` that is about such tables."""
 
-    def _folder(self, table: str) -> Path:
-        raise NotImplementedError
+    @abstractmethod
+    def _folder(self, table: str) -> Path: ...
 
-    def _open(self, table: str, version: int | None = None) -> DeltaTable:
-        raise NotImplementedError
+    @abstractmethod
+    def _open(self, table: str, version: int | None = None) -> DeltaTable: ...
 
-    def _frame(self, delta: DeltaTable, paths: list[Path]) -> pl.LazyFrame:
-        raise NotImplementedError
+    @abstractmethod
+    def _frame(self, delta: DeltaTable, paths: list[Path]) -> pl.LazyFrame: ...
 
-    def exists(self, table: str) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def exists(self, table: str) -> bool: ...
 
     def record(self, table: str, rows: Any, *, partition: str, offsets: Mapping[str, tuple[int, int]]) -> int:
         """See `Tables.record`. `rows` is small enough to be in memory.

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import polars as pl
 import psutil
 import pytest
 
@@ -20,6 +21,7 @@ from mainspring.loop.processes.child import Child
 from mainspring.loop.processes.controller import LEASE, Controller
 from mainspring.project import load_project
 from mainspring.testing import waiting
+from mainspring.testing.clock import FakeClock
 from mainspring.testing.shop import write_rows
 from mainspring.workspace import Workspace
 
@@ -161,6 +163,38 @@ def test_a_training_that_takes_too_long_is_ended(
         later = [run for run in workspace.records.runs("shop") if run.id != first.id]
         assert {run.state for run in later} <= {RunState.FAILED}, "ended, where it had begun, and not tried again"
         assert is_champion(workspace, 1)
+
+
+def test_a_training_and_a_score_job_go_side_by_side(retrained: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (retrained / "mainspring.toml").write_text(
+        'name = "shop"\n[run]\nbudget = "1 trial"\n[[score]]\nname = "often"\nmodel = "shop"\n'
+        'input = "new.csv"\noutput = "out.parquet"\nschedule = "* * * * *"\n'
+    )
+    write_rows(retrained / "new.csv", rows=700, seed=7, first_id=10_000)
+    project = load_project(retrained, {})
+    clock = FakeClock(SYSTEM_CLOCK.now())
+    before = set(descendants(os.getpid()))
+    with Workspace(project.settings, clock) as workspace, caplog.at_level(logging.INFO, "mainspring"):
+        one = Controller(project, workspace)
+        one.turn()
+        write_rows(retrained / "rows.csv", rows=1_600)
+        one.turn()  # rows that may still be written are read at the next
+        clock.sleep(60)
+        one.turn()
+        assert caplog.text.index("training, for new data") < caplog.text.index("the score job often of")
+        assert "is done" not in caplog.text
+        assert newest(workspace).release == 1, "neither has come to an end"
+
+        def both_are_done() -> bool:
+            one.turn()
+            are_gone = set(descendants(os.getpid())) <= before
+            return are_gone and "is done" in caplog.text and is_champion(workspace, 2)
+
+        until(both_are_done, "each comes to its end")
+        trained_once(workspace, 2)
+        kinds = [entry.kind for entry in workspace.records.history("shop")]
+        assert kinds.count("score") == 1
+    assert pl.read_parquet(retrained / "out.parquet").height == 700
 
 
 def test_an_edit_that_does_not_load_changes_nothing_and_one_that_does_ends_the_process(retrained: Path) -> None:

@@ -17,7 +17,7 @@ from mainspring.domain.run import RunState
 from mainspring.domain.trigger import Trigger, TriggerKind
 from mainspring.errors import TrainingError
 from mainspring.loop.simulation.scratch import Scratch, scratch_project
-from mainspring.loop.simulation.training_process import TrainingOrders, train
+from mainspring.loop.simulation.training_process import SimulatedTrainingOrders, train
 from mainspring.project import load_project
 from mainspring.settings import load_settings
 from mainspring.workspace import Workspace
@@ -25,9 +25,9 @@ from mainspring.workspace import Workspace
 AT = datetime(2031, 4, 5, 6, tzinfo=UTC)
 
 
-def orders(scratch: Scratch) -> TrainingOrders:
+def orders(scratch: Scratch) -> SimulatedTrainingOrders:
     why = Trigger(id="drift-1", kind=TriggerKind.DRIFT, at=AT, reason="they changed", evidence={"rows": 3})
-    return TrainingOrders(scratch, why, Budget(trials=1), AT)
+    return SimulatedTrainingOrders(scratch, why, Budget(trials=1), AT)
 
 
 def scratch_of(folder: Path, place: Path, *, more: str = "") -> Scratch:

@@ -22,7 +22,7 @@ from mainspring.loop.simulation.clock import SimulatedClock, processor_seconds
 from mainspring.loop.simulation.gateway import Heard, SimulatedGateway
 from mainspring.loop.simulation.outcome import SimulatedChange, SimulatedTraining
 from mainspring.loop.simulation.scratch import Scratch
-from mainspring.loop.simulation.training_process import TrainingOrders, train
+from mainspring.loop.simulation.training_process import SimulatedTrainingOrders, train
 from mainspring.loop.watching import Watch
 from mainspring.monitoring.windows import SETTLED
 
@@ -146,7 +146,7 @@ class Policies:
 
     def _train(self, trigger: Trigger, row: int) -> None:
         began = processor_seconds()
-        orders = TrainingOrders(self._scratch, trigger, self._budget, self._clock.now())
+        orders = SimulatedTrainingOrders(self._scratch, trigger, self._budget, self._clock.now())
         train(orders, clock=self._clock, environ=self._project.environ)
         run = self._workspace.records.runs(self._model.name, limit=1)[0]
         is_released = run.state is RunState.RELEASED

@@ -27,7 +27,7 @@ from mainspring.loop.simulation.clock import SimulatedClock
 from mainspring.loop.simulation.scratch import Scratch
 
 
-class TrainingOrders(msgspec.Struct, frozen=True):
+class SimulatedTrainingOrders(msgspec.Struct, frozen=True):
     """What the process gets from the simulation.
 
     Attributes:
@@ -40,7 +40,7 @@ class TrainingOrders(msgspec.Struct, frozen=True):
     at: datetime
 
 
-def train(orders: TrainingOrders, *, clock: Clock, environ: Mapping[str, str]) -> None:
+def train(orders: SimulatedTrainingOrders, *, clock: Clock, environ: Mapping[str, str]) -> None:
     """Run the training to the end of its run, well or badly: how it ended stands in its record.
 
     Args:
@@ -65,13 +65,13 @@ def main() -> int:
     """Run to the end of the run; 0 also where it was refused or has failed."""
     parent = Parent(on_gone=signal.SIGKILL)
     try:
-        _train(parent.orders(TrainingOrders))
+        _train(parent.orders(SimulatedTrainingOrders))
     except MainspringError as error:
         return parent.tell_error(error)
     return 0
 
 
-def _train(orders: TrainingOrders) -> None:
+def _train(orders: SimulatedTrainingOrders) -> None:
     from mainspring.loop.lifecycle.workflow import run
 
     project = orders.scratch.opened(os.environ)

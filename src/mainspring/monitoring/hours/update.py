@@ -9,6 +9,7 @@ does not count. A day that the log no longer has keeps its sketches.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
@@ -67,7 +68,7 @@ def has_news(tables: Tables, model: str) -> bool:
     return tables.has_grown(predictions_table(model), since=taken - 1)
 
 
-class _Book:
+class _Book(ABC):
     """One of the two tables, and how far it has come."""
 
     def __init__(self, tables: Tables, model: str, table: str, now: datetime) -> None:
@@ -76,6 +77,7 @@ class _Book:
         self.log = predictions_table(model)
         self.table = table
 
+    @abstractmethod
     def rows_of(
         self, found: Iterable[pl.DataFrame], generation: int, anew: date | None = None, /
     ) -> tuple[pl.DataFrame, int]:
@@ -84,7 +86,6 @@ class _Book:
         Args:
             anew: the day that was read as a whole.
         """
-        raise NotImplementedError
 
     def take_in(self) -> int:
         taken = self.tables.offset(self.table, _TAKEN)

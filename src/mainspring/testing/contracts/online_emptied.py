@@ -10,11 +10,7 @@ from mainspring.testing.contracts.online import ADS, OnlineContract, numbered
 
 
 class EmptiedContract(OnlineContract):
-    """Subclass it, and give besides `open_store` the fixture `empty`."""
-
-    @pytest.fixture
-    def empty(self) -> Callable[[], None]:
-        raise NotImplementedError
+    """Subclass it, and give besides `open_store` the fixture `empty`, which empties that store from outside."""
 
     def test_an_emptied_store_is_seen(
         self, store: OnlineStore, other: OnlineStore, empty: Callable[[], None]
