@@ -1,6 +1,7 @@
 """`mainspring compare`: its three uses as people write them. (Two releases: `test_verbs`.)"""
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from mainspring.data.labels import DTYPES
 from mainspring.domain.prediction_log import PREDICTION_COLUMNS, Role, predictions_table
 from mainspring.domain.release import Alias
 from mainspring.domain.routing import Arm, Traffic
+from mainspring.loop.ab.ending import end_test
 from mainspring.release.sealing import seal
 from mainspring.release.signing import signing_key
 from mainspring.settings import load_settings
@@ -22,6 +24,7 @@ from mainspring.testing.sealed import a_seal_order, put_sealed
 from mainspring.workspace import Workspace
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
+END = START + timedelta(days=1)
 
 
 @pytest.fixture
@@ -137,7 +140,7 @@ def tested(tmp_path_factory: pytest.TempPathFactory) -> Path:
         manifest = seal(a_seal_order(rows=300), folder=folder, key=signing_key(workspace.keys))
         put_sealed(workspace, manifest, folder)
         workspace.records.set_alias("adclick", Alias.CHAMPION, 1, actor="ana", reason="first")
-        rules = Traffic(arms=(Arm("same", 1, 0.5),))
+        rules = Traffic(arms=(Arm("same", 1, 0.5),), arms_end=END)
         workspace.records.set_traffic("adclick", rules, actor="ana", reason="a test of the test")
         is_arm = np.random.default_rng(0).random(2_000) < 0.5
         at = [START + timedelta(minutes=2 + n / 2) for n in range(is_arm.size)]
@@ -161,7 +164,7 @@ def tested(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         workspace.tables.record(predictions_table("adclick"), frame, partition="day", offsets={})
         clock.sleep(86_400)
-        workspace.records.set_traffic("adclick", Traffic(), actor="ana", reason="the end")
+        assert end_test(workspace, "adclick", actor="controller")
     return root
 
 
@@ -170,14 +173,26 @@ def test_a_test_is_told_to_people_and_to_programs(tested: Path, capfd: Any) -> N
     assert call([*arguments, "--json"], {}) == 0
     told = json.loads(capfd.readouterr().out)
     assert told["control"] == "same"
-    assert told["is_running"] is False
+    assert (told["is_running"], told["planned_end"]) == (False, "2026-03-03T00:00:00+00:00")
     assert told["ratio_mismatch"] is False
     assert sum(group["answers"] for group in told["groups"]) == 2_000
     assert told["verdicts"] == ["No group can be told from the control yet."]
     assert call(arguments, {}) == 0
     words = capfd.readouterr().out
+    assert "It ends at" not in words
     for expected in ("has ended", "same (control)", "no arm", "adclick@1", "50.0%"):
         assert expected in words
+
+
+def test_of_a_test_that_runs_its_end_is_told(tested: Path, tmp_path: Path, capfd: Any) -> None:
+    shutil.copytree(tested, tmp_path, dirs_exist_ok=True)
+    with Workspace(load_settings(tmp_path, {}), FakeClock(END + timedelta(days=1))) as workspace:
+        rules = Traffic(arms=(Arm("same", 1, 0.5),), arms_end=datetime(2100, 1, 1, tzinfo=UTC))
+        workspace.records.set_traffic("adclick", rules, actor="ana", reason="a long one")
+    assert call(["compare", "adclick", "--arms", "--project", str(tmp_path)], {}) == 0
+    words = capfd.readouterr().out
+    assert "is running" in words
+    assert "It ends at 2100-01-01 00:00:00Z." in words
 
 
 def test_a_part_of_a_test_is_asked_for_by_its_beginning(tested: Path, capfd: Any) -> None:

@@ -1,6 +1,7 @@
 """`mainspring traffic`: rules as people write them, set, shown and taken back."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def test_rules_are_set_shown_and_taken_back(traffic: Any) -> None:
         "canary": {"number": 2, "share": 0.1},
         "arms": [{"name": "blue", "number": 3, "share": 0.25}],
         "shadows": [{"number": 4, "share": 1.0}],
+        "arms_end": None,
         "generation": 2,
         "acknowledged": True,
     }
@@ -58,6 +60,18 @@ def test_rules_are_set_shown_and_taken_back(traffic: Any) -> None:
     assert traffic("adclick")[1]["canary"] == {"number": 2, "share": 0.1}
     assert "answers everything" in traffic("adclick", "--clear", as_json=False)[1]
     assert not traffic.records.routes().of("adclick").traffic
+
+
+def test_an_ab_test_is_given_a_time(traffic: Any) -> None:
+    before = datetime.now(UTC)
+    code, told = traffic("adclick", "--arm", "blue:3=25%", "--for", "1d12h")
+    assert code == 0
+    end = datetime.fromisoformat(told["arms_end"])
+    assert before <= end - timedelta(hours=36) <= datetime.now(UTC)
+    assert traffic.records.routes().of("adclick").traffic.arms_end == end
+    words = " ".join(traffic("adclick", as_json=False)[1].split())
+    assert f"`mainspring up`) ends the A/B test at {end:%Y-%m-%d %H:%M:%S}Z." in words
+    assert traffic("adclick", "--arm", "blue:3=25%")[1]["arms_end"] is None, "what is given replaces all"
 
 
 def test_a_gateway_that_does_not_follow_is_told_of(traffic: Any) -> None:
@@ -87,6 +101,11 @@ def test_a_gateway_that_does_not_follow_is_told_of(traffic: Any) -> None:
         (["adclick", "--shadow", "2=-1"], "cannot be read"),
         (["adclick", "--clear", "--shadow", "2=1"], "no other rule"),
         (["../adclick", "--clear"], "names no release"),
+        (["adclick", "--canary", "2=10%", "--for", "14d"], "give --arm too"),
+        (["adclick", "--for", "14d"], "give --arm too"),
+        (["adclick", "--arm", "a:3=60%", "--for", "two weeks"], "--for 'two weeks' is no time"),
+        (["adclick", "--arm", "a:3=60%", "--for", "0d"], "over at once"),
+        (["adclick", "--arm", "a:3=60%", "--for", "9999999w"], "beyond all calendars"),
     ],
 )
 def test_mistakes_are_told(traffic: Any, arguments: list[str], said: str) -> None:

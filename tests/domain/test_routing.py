@@ -1,6 +1,7 @@
 """Shares are met, nobody changes sides, and models draw their own lots."""
 
 import math
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import assume, given
@@ -111,11 +112,12 @@ def test_under_a_new_champion_nothing_names_it(
 ) -> None:
     assume(canary is None or canary.number not in {number for number, _ in arms})
     named = tuple(Arm(f"a{number}", number, share) for number, share in arms)
-    traffic = Traffic(canary, named, tuple(shadows))
+    end = datetime(2026, 3, 1, tzinfo=UTC) if named else None
+    traffic = Traffic(canary, named, tuple(shadows), end)
     left = traffic.under(champion)
     assert champion not in left.numbers
     assert left.under(champion) == left
-    assert left.arms in ((), traffic.arms), "an A/B test goes on whole or ends"
+    assert (left.arms, left.arms_end) in (((), None), (named, end)), "an A/B test goes on whole or ends"
     if champion not in traffic.numbers:
         assert left == traffic
 
@@ -142,6 +144,7 @@ def test_under_a_new_champion_nothing_names_it(
         (lambda: Traffic(arms=(Arm("a", 3, 0.1), Arm("b", 3, 0.1))), "the release 3 is given twice"),
         (lambda: Traffic(canary=Share(3, 0.1), arms=(Arm("b", 3, 0.1),)), "the release 3 is given twice"),
         (lambda: Traffic(shadows=(Share(3, 0.1), Share(3, 0.2))), "the shadow 3 is given twice"),
+        (lambda: Traffic(arms_end=datetime(2026, 3, 1, tzinfo=UTC)), "end is given of arms that are not there"),
         (lambda: Traffic(shadows=tuple(Share(n, 0.1) for n in range(1, 18))), "17 shadows are too many"),
     ],
 )

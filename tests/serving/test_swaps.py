@@ -2,6 +2,7 @@
 
 import random
 import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -27,7 +28,10 @@ def swaps(running: Running, number: int, rollbacks: int) -> list[tuple[float, fl
         others = [one for one in (1, 2, 3, 4) if one != champion]
         if turn % 3 == 1:
             rules = Traffic(
-                canary=Share(others[0], 0.25), arms=(Arm("a", others[1], 0.25),), shadows=(Share(others[2], 0.5),)
+                canary=Share(others[0], 0.25),
+                arms=(Arm("a", others[1], 0.25),),
+                shadows=(Share(others[2], 0.5),),
+                arms_end=datetime(2100, 1, 1, tzinfo=UTC),
             )
             change(running, shop.share(rules))
         change(running, shop.promote(others[turn % 3]))

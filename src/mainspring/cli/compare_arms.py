@@ -41,6 +41,8 @@ def _document(found: "AbTest") -> dict[str, Any]:
 def _tell(output: "Output", found: "AbTest") -> None:
     state = "is running" if found.is_running else "has ended"
     output.line(f"The A/B test of {found.model} {state}: {when(found.since)} to {when(found.until)}.")
+    if found.is_running and found.planned_end is not None:
+        output.line(f"It ends at {when(found.planned_end)}.")
     total = sum(group.units for group in found.groups)
     output.table(
         ["group", "release", "keys", "of all", "should be", "answers", "with a label"],

@@ -1,9 +1,10 @@
 """The entries of the history in words: what happened, and on which evidence."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from mainspring.cli.plain import number
+from mainspring.cli.plain import number, when
 from mainspring.domain.history import Entry, EntryKind
 
 _FIRST = ("quality", "requests", "guards")
@@ -46,6 +47,8 @@ def traffic_words(model: str, traffic: Mapping[str, Any]) -> str:
     shares += [(f"arm {arm['name']}", arm) for arm in traffic["arms"]]
     shares += [("shadow", shadow) for shadow in traffic["shadows"]]
     told = [f"{role} {model}@{of['number']} {of['share'] * 100:.6g}%" for role, of in shares]
+    end = traffic.get("arms_end")  # older entries have none
+    told += [f"the arms end at {when(datetime.fromisoformat(end))}"] if end else []
     return ", ".join(told) or "all to the champion"
 
 

@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mainspring.cli.plain import when
 from mainspring.cli.session import Session
-from mainspring.errors import UsageError
+from mainspring.errors import DeclarationError, UsageError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mainspring.domain.routing import Traffic
 
 _PART = re.compile(r"(?:([^:=]+):)?(\d{1,9})=(\d{1,3}(?:\.\d+)?%|[01]?\.\d+|[01])")
@@ -28,6 +31,9 @@ def traffic(
         list[str] | None,
         typer.Option(metavar="N=SHARE", help="A release that answers unheard, e.g. 8=100%; repeat it."),
     ] = None,
+    period: Annotated[
+        str | None, typer.Option("--for", metavar="TIME", help="How long the A/B test goes on, e.g. 14d.")
+    ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Give everything to the champion again.")] = False,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the audit.")] = "by hand",
     wait: Annotated[
@@ -36,7 +42,8 @@ def traffic(
 ) -> None:
     """Show or set how a model's traffic is shared.
 
-    What is given replaces all rules that were set before. Who gets which release is decided by a hash of
+    What is given replaces all rules that were set before. An A/B test that is given a time is ended by the
+    loop (`mainspring up`), and goes on until --clear without one. Who gets which release is decided by a hash of
     the request's x-routing-key header, else of its first row's key, else of its own id: so it stays the same
     for a key, also while a canary's share grows. Returns when every live gateway worker follows the rules.
     """
@@ -46,6 +53,8 @@ def traffic(
     given = bool(canary or arm or shadow)
     if given and clear:
         raise UsageError("--clear goes with no other rule", cure="leave one of them out")
+    if period is not None and not arm:
+        raise UsageError("--for says how long arms answer", cure="give --arm too, or leave --for out")
     name = ReleaseRef.parse(model).model
     with session.workspace() as workspace:
         if not given and not clear:
@@ -56,7 +65,8 @@ def traffic(
                 )
             _tell(session, name, route.traffic)
             return
-        rules = read_rules(name, canary, arm or [], shadow or [])
+        end = None if period is None else _end(period, workspace.clock.now())
+        rules = read_rules(name, canary, arm or [], shadow or [], end)
         generation, followed = share_traffic(
             workspace.records,
             name,
@@ -76,7 +86,9 @@ def traffic(
         session.output.note(f"Not every gateway worker follows it after {wait:g} s; see mainspring status")
 
 
-def read_rules(model: str, canary: str | None, arms: list[str], shadows: list[str]) -> "Traffic":
+def read_rules(
+    model: str, canary: str | None, arms: list[str], shadows: list[str], arms_end: "datetime | None" = None
+) -> "Traffic":
     """The rules as they were written on the command line.
 
     Raises:
@@ -92,7 +104,22 @@ def read_rules(model: str, canary: str | None, arms: list[str], shadows: list[st
         canary=None if canary is None else Share(*_part(model, "--canary", canary, named=False)[1:]),
         arms=tuple(Arm(*_part(model, "--arm", text, named=True)) for text in arms),
         shadows=tuple(Share(*_part(model, "--shadow", text, named=False)[1:]) for text in shadows),
+        arms_end=arms_end,
     )
+
+
+def _end(period: str, now: "datetime") -> "datetime":
+    from mainspring.domain.durations import parse_duration
+
+    try:
+        end = now + parse_duration(period)
+    except DeclarationError as error:
+        raise UsageError(f"--for {period!r} is no time", cure="write e.g. 14d, 12h or 1d12h") from error
+    except OverflowError as error:
+        raise UsageError(f"--for {period} is beyond all calendars", cure="give e.g. 14d") from error
+    if end <= now:
+        raise UsageError(f"--for {period} is over at once", cure="give e.g. 14d")
+    return end
 
 
 def _part(model: str, option: str, text: str, *, named: bool) -> tuple[str, int, float]:
@@ -119,3 +146,5 @@ def _tell(session: Session, model: str, rules: "Traffic", **more: object) -> Non
     session.output.table(
         ["role", "release", "share of the traffic"], rows, title=f"Beside the champion of {model}"
     )
+    if rules.arms_end is not None:
+        session.output.line(f"The loop (`mainspring up`) ends the A/B test at {when(rules.arms_end)}.")

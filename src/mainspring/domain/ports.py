@@ -99,11 +99,14 @@ class Records(GatewayRecords, AlertRecords, LoopRecords, FeatureRecords, Protoco
         """
         ...
 
-    def set_traffic(self, model: str, traffic: Traffic, *, actor: str, reason: str) -> int:
+    def set_traffic(
+        self, model: str, traffic: Traffic, *, actor: str, reason: str, instead_of: Traffic | None = None
+    ) -> int:
         """Set the model's rules of traffic, tell the history, and return the route generation.
 
         Setting what already holds writes nothing and returns the present generation. Raises `UnknownRelease` for
-        a release that is not there, `UsageError` where the model has no champion or a canary or shadow is it.
+        a release that is not there, `UsageError` where the model has no champion or a canary or shadow is it,
+        `WorkspaceBusy` where rules are named that these replace, and others hold by now.
         """
         ...
 

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from hashlib import blake2b
 
 from mainspring.domain.prediction_log import Role
@@ -70,9 +71,10 @@ class Traffic:
         canary: answers its share of the keys.
         arms: each answers its own share of the keys.
         shadows: each sees its share of the keys beside the one that answers, and is not heard.
+        arms_end: when the arms' requests are the champion's again; `None` where somebody has to say so.
 
     Raises:
-        UsageError: more than the whole, or a release in two places.
+        UsageError: more than the whole, a release in two places, or an end of no arms.
 
     Examples:
         >>> Traffic(canary=Share(4, 0.1), shadows=(Share(5, 1.0),)).numbers
@@ -85,11 +87,14 @@ class Traffic:
     canary: Share | None = None
     arms: tuple[Arm, ...] = ()
     shadows: tuple[Share, ...] = ()
+    arms_end: datetime | None = None
 
     def __post_init__(self) -> None:
         for what, given, most in (("arms", self.arms, _MOST_ARMS), ("shadows", self.shadows, _MOST_SHADOWS)):
             if len(given) > most:
                 raise UsageError(f"{len(given)} {what} are too many", cure=f"give at most {most}")
+        if self.arms_end is not None and not self.arms:
+            raise UsageError("an end is given of arms that are not there", cure="give the arms too")
         taken = math.fsum([arm.share for arm in self.arms] + ([self.canary.share] if self.canary else []))
         if taken > _WHOLE:
             raise UsageError(
@@ -120,6 +125,10 @@ class Traffic:
             found.add(self.canary.number)
         return tuple(sorted(found))
 
+    def without_arms(self) -> "Traffic":
+        """What is left of the rules when the A/B test is over."""
+        return replace(self, arms=(), arms_end=None)
+
     def under(self, champion: int) -> "Traffic":
         """What is left of the rules when this release becomes the champion.
 
@@ -127,12 +136,12 @@ class Traffic:
 
         Examples:
             >>> Traffic(canary=Share(4, 0.1), shadows=(Share(5, 1.0),)).under(champion=4)
-            Traffic(canary=None, arms=(), shadows=(Share(number=5, share=1.0),))
+            Traffic(canary=None, arms=(), shadows=(Share(number=5, share=1.0),), arms_end=None)
         """
+        is_decided = any(arm.number == champion for arm in self.arms)
         return replace(
-            self,
+            self.without_arms() if is_decided else self,
             canary=None if self.canary and self.canary.number == champion else self.canary,
-            arms=() if any(arm.number == champion for arm in self.arms) else self.arms,
             shadows=tuple(shadow for shadow in self.shadows if shadow.number != champion),
         )
 

@@ -13,7 +13,7 @@ from mainspring.domain.release import Alias, ReleaseRecord, ReleaseRef
 from mainspring.domain.routing import Routes, Traffic
 from mainspring.domain.run import Run
 from mainspring.domain.snapshot import Snapshot
-from mainspring.errors import StoreError, UnknownRelease, UnknownSnapshot
+from mainspring.errors import StoreError, UnknownRelease, UnknownSnapshot, WorkspaceBusy
 from mainspring.stores.records_alerts import SqlAlerts
 from mainspring.stores.records_engine import Engine
 from mainspring.stores.records_features import SqlFeatures
@@ -237,9 +237,17 @@ class SqlRecords(SqlKeys, SqlAlerts, SqlOutbox, SqlHistory, SqlLoop, SqlFeatures
                     write_traffic(connection, told, present, rules, left)
             return present
 
-    def set_traffic(self, model: str, traffic: Traffic, *, actor: str, reason: str) -> int:
+    def set_traffic(
+        self, model: str, traffic: Traffic, *, actor: str, reason: str, instead_of: Traffic | None = None
+    ) -> int:
         with self._engine.writing() as connection:
             before = traffic_of(connection, model)
+            if instead_of is not None and before != instead_of:
+                raise WorkspaceBusy(
+                    f"the traffic of {model} was changed meanwhile",
+                    cure=f"look at it, and try again: mainspring traffic {model}",
+                    where={"model": model},
+                )
             if traffic == before:
                 return _generation(connection)
             named = {row.alias: row.number for row in connection.execute(_aliases_of(model))}

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 from mainspring.clock import SYSTEM_CLOCK
+from mainspring.domain.routing import Arm, Traffic
 from mainspring.domain.run import Run, RunState
 from mainspring.errors import WorkspaceBusy
 from mainspring.loop.processes.child import Child
@@ -195,6 +197,24 @@ def test_a_training_and_a_score_job_go_side_by_side(retrained: Path, caplog: pyt
         kinds = [entry.kind for entry in workspace.records.history("shop")]
         assert kinds.count("score") == 1
     assert pl.read_parquet(retrained / "out.parquet").height == 700
+
+
+def test_an_ab_test_is_ended_when_its_time_is_over(retrained: Path, caplog: pytest.LogCaptureFixture) -> None:
+    project = load_project(retrained, {})
+    clock = FakeClock(SYSTEM_CLOCK.now())
+    with Workspace(project.settings, clock) as workspace, caplog.at_level(logging.INFO, "mainspring"):
+        rules = Traffic(arms=(Arm("blue", 1, 0.5),), arms_end=clock.now() + timedelta(days=14))
+        workspace.records.set_traffic("shop", rules, actor="ana", reason="a test")
+        one = Controller(project, workspace)
+        one.turn()
+        assert "is over" not in caplog.text
+        clock.sleep(14 * 86_400)
+        for _ in range(2):
+            one.turn()
+        assert caplog.text.count("the A/B test of shop is over") == 1
+        route = workspace.records.routes().of("shop")
+        assert route is not None
+        assert not route.traffic
 
 
 def test_an_edit_that_does_not_load_changes_nothing_and_one_that_does_ends_the_process(retrained: Path) -> None:

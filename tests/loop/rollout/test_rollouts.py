@@ -325,13 +325,14 @@ def test_a_pause_holds_it_and_the_rules_of_a_person_stay(production: Production)
 
 def test_an_ab_test_beside_it_keeps_its_arms(production: Production) -> None:
     arms = (Arm("a", WORSE, 0.3),)
-    production.workspace.records.set_traffic("adclick", Traffic(arms=arms), actor="ana", reason="test")
+    rules = Traffic(arms=arms, arms_end=production.clock.now() + timedelta(days=365))
+    production.workspace.records.set_traffic("adclick", rules, actor="ana", reason="test")
     production.begin()
     told = []
     while production.state.is_open:
         production.serve(600)
         told += production.turn()
-        assert production.traffic.arms == arms
+        assert (production.traffic.arms, production.traffic.arms_end) == (arms, rules.arms_end)
     assert told[-1] == "promoted", production.state.note
 
 

@@ -82,6 +82,7 @@ class AbTest:
     Attributes:
         until: the end of what was looked at.
         is_running: it goes on.
+        planned_end: until when; `None` where none was set.
         ratio: how the sizes of the groups fit their shares; `None` where that cannot be said.
         notes: what to bear in mind, in words.
     """
@@ -90,6 +91,7 @@ class AbTest:
     since: datetime
     until: datetime
     is_running: bool
+    planned_end: datetime | None
     alpha: float
     control: str
     groups: tuple[GroupSize, ...]
@@ -140,6 +142,7 @@ def analyse(workspace: Workspace, model: str, *, since: datetime | None = None) 
         since=start,
         until=end,
         is_running=period.end is None,
+        planned_end=period.planned_end,
         alpha=ALPHA,
         control=control.name,
         groups=tuple(_size(model, period, group) for group in groups),

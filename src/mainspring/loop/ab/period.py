@@ -19,11 +19,13 @@ class Period:
 
     Attributes:
         end: `None` while it goes on.
+        planned_end: `None` where none was set.
         rest: the share of the requests that no arm answered; `None` where a canary had a part of it.
     """
 
     start: datetime
     end: datetime | None
+    planned_end: datetime | None
     arms: tuple[Arm, ...]
     rest: float | None
 
@@ -44,6 +46,7 @@ def newest_test(records: Records, model: str) -> Period | None:
     return Period(
         start=rules[oldest][0],
         end=rules[newest - 1][0] if newest else None,
+        planned_end=rules[newest][1].arms_end,
         arms=arms,
         rest=None if has_canary else rest if rest > 1e-9 else 0.0,
     )

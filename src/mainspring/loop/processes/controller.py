@@ -22,6 +22,7 @@ from mainspring.domain.durations import parse_duration
 from mainspring.domain.trigger import Trigger
 from mainspring.domain.trigger_signals import Held
 from mainspring.errors import MainspringError, WorkspaceBusy
+from mainspring.loop.ab.ending import end_test
 from mainspring.loop.features.feeding import Feeding
 from mainspring.loop.processes.score_process import ScoreOrders
 from mainspring.loop.processes.training_process import TrainingOrders
@@ -113,6 +114,7 @@ class Controller:
         for name, step in (
             ("the monitors did not look", self._look),
             ("the rollout was not looked at", self._prove),
+            ("the A/B test was not looked at", self._end_test),
             ("the triggers did not look", self._train),
             ("the score jobs were not looked at", self._score),
             ("the feature views are not kept fresh", self._feeding.tend),
@@ -165,6 +167,10 @@ class Controller:
             where = state.end or (f"{state.stage} {state.step + 1}" if state.stage == "canary" else state.stage)
             _LOG.info("rollout of %s@%d: %s: %s", state.model, state.challenger, where, state.note)
         self._lost_targets.tell()
+
+    def _end_test(self) -> None:
+        if end_test(self._workspace, self._model.name, actor=ACTOR):
+            _LOG.info("the A/B test of %s is over, and its champion answers everything again", self._model.name)
 
     def _train(self) -> None:
         if self._training is not None and not self._is_trained(self._training):

@@ -67,13 +67,14 @@ def beside(present: Traffic, state: RolloutState) -> Traffic:
         >>> from mainspring.domain.routing import Arm, Share
         >>> state = RolloutState(id="1", model="m", challenger=4, before=3, plan=Rollout(),
         ...     stage=RolloutStage.SHADOW, started_at=datetime(2026, 3, 1), entered_at=datetime(2026, 3, 1))
-        >>> beside(Traffic(arms=(Arm("a", 2, 0.1),), canary=Share(4, 0.1)), state)
-        Traffic(canary=None, arms=(Arm(name='a', number=2, share=0.1),), shadows=(Share(number=4, share=1.0),))
+        >>> rules = beside(Traffic(arms=(Arm("a", 2, 0.1),), canary=Share(4, 0.1)), state)
+        >>> rules.canary, rules.shadows, len(rules.arms)
+        (None, (Share(number=4, share=1.0),), 1)
     """
     own, wanted = (state.challenger, state.before), traffic_of(state)
     others = tuple(shadow for shadow in present.shadows if shadow.number not in own)
     canary = present.canary if present.canary and present.canary.number not in own else None
-    return Traffic(canary=wanted.canary or canary, arms=present.arms, shadows=(*others, *wanted.shadows))
+    return replace(present, canary=wanted.canary or canary, shadows=(*others, *wanted.shadows))
 
 
 def _champion(workspace: Workspace, state: RolloutState, actor: str) -> RolloutState:

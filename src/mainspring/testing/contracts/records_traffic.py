@@ -10,7 +10,7 @@ from mainspring.domain.ports import Records
 from mainspring.domain.release import Alias, ReleaseRecord, RuntimeKind
 from mainspring.domain.routing import Arm, Share, Traffic
 from mainspring.domain.verdict import Estimate
-from mainspring.errors import UnknownRelease, UsageError
+from mainspring.errors import UnknownRelease, UsageError, WorkspaceBusy
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123457, tzinfo=UTC)
 CHAMPION, CHALLENGER = Alias.CHAMPION, Alias.CHALLENGER
@@ -39,7 +39,10 @@ class TrafficContract:
             records.put_release(a_release(number))
         records.set_alias("adclick", CHAMPION, 1, actor="ana", reason="first")
         rules = Traffic(
-            canary=Share(2, 0.1), arms=(Arm("blue", 3, 1 / 3), Arm("grey", 1, 1 / 3)), shadows=(Share(4, 1.0),)
+            canary=Share(2, 0.1),
+            arms=(Arm("blue", 3, 1 / 3), Arm("grey", 1, 1 / 3)),
+            shadows=(Share(4, 1.0),),
+            arms_end=NOON + timedelta(days=14),
         )
         assert records.set_traffic("adclick", rules, actor="ana", reason="try") == 2
         assert records.set_traffic("adclick", rules, actor="ana", reason="again") == 2
@@ -48,7 +51,7 @@ class TrafficContract:
         assert route.traffic == rules
         grown = dataclasses.replace(rules, canary=Share(2, 0.2))
         assert records.set_traffic("adclick", grown, actor="ana", reason="more") == 3
-        assert records.set_traffic("adclick", Traffic(), actor="ana", reason="enough") == 4
+        assert records.set_traffic("adclick", Traffic(), actor="ana", reason="enough", instead_of=grown) == 4
         assert records.routes().of("adclick") == dataclasses.replace(route, traffic=Traffic())
         told = records.audit(limit=3)
         assert [(a["alias"], a["before"], a["after"], a["reason"], a["generation"]) for a in told] == [
@@ -59,6 +62,20 @@ class TrafficContract:
         assert told[1]["detail"]["before"]["canary"] == {"number": 2, "share": 0.1}
         assert told[1]["detail"]["after"]["canary"] == {"number": 2, "share": 0.2}
         assert records.audit()[-1]["detail"] is None
+
+    def test_rules_that_somebody_else_has_changed_stand(self, records: Records) -> None:
+        for number in (1, 2):
+            records.put_release(a_release(number))
+        records.set_alias("adclick", CHAMPION, 1, actor="ana", reason="first")
+        ours, theirs = Traffic(canary=Share(2, 0.1)), Traffic(canary=Share(2, 0.2))
+        assert records.set_traffic("adclick", ours, actor="ana", reason="try", instead_of=Traffic()) == 2
+        records.set_traffic("adclick", theirs, actor="bo", reason="more")
+        for wanted in (Traffic(), theirs):
+            with pytest.raises(WorkspaceBusy, match=r"traffic of adclick was changed meanwhile.*try again"):
+                records.set_traffic("adclick", wanted, actor="ana", reason="enough", instead_of=ours)
+        route = records.routes().of("adclick")
+        assert route is not None
+        assert (route.traffic, records.routes().generation) == (theirs, 3)
 
     def test_rules_of_traffic_need_a_champion_and_releases_that_are_there(self, records: Records) -> None:
         records.put_release(a_release(1))
