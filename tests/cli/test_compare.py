@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from mainspring.data.labels import DTYPES
 from mainspring.domain.prediction_log import PREDICTION_COLUMNS, Role, predictions_table
 from mainspring.domain.release import Alias
 from mainspring.domain.routing import Arm, Traffic
-from mainspring.loop.ab.ending import end_test
+from mainspring.loop.ab.ending import end_tests
 from mainspring.release.sealing import seal
 from mainspring.release.signing import signing_key
 from mainspring.settings import load_settings
@@ -164,7 +165,7 @@ def tested(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         workspace.tables.record(predictions_table("adclick"), frame, partition="day", offsets={})
         clock.sleep(86_400)
-        assert end_test(workspace, "adclick", actor="controller")
+        assert end_tests(workspace, actor="controller") == ["adclick"]
     return root
 
 
@@ -179,7 +180,7 @@ def test_a_test_is_told_to_people_and_to_programs(tested: Path, capfd: Any) -> N
     assert told["verdicts"] == ["No group can be told from the control yet."]
     assert call(arguments, {}) == 0
     words = capfd.readouterr().out
-    assert "It ends at" not in words
+    assert "ends it at" not in words
     for expected in ("has ended", "same (control)", "no arm", "adclick@1", "50.0%"):
         assert expected in words
 
@@ -192,7 +193,12 @@ def test_of_a_test_that_runs_its_end_is_told(tested: Path, tmp_path: Path, capfd
     assert call(["compare", "adclick", "--arms", "--project", str(tmp_path)], {}) == 0
     words = capfd.readouterr().out
     assert "is running" in words
-    assert "It ends at 2100-01-01 00:00:00Z." in words
+    assert "The loop (mainspring up) ends it at 2100-01-01 00:00:00Z." in words
+    with Workspace(load_settings(tmp_path, {}), FakeClock(END + timedelta(days=2))) as workspace:
+        workspace.records.set_traffic("adclick", replace(rules, arms_end=END), actor="ana", reason="too late")
+    assert call(["compare", "adclick", "--arms", "--project", str(tmp_path)], {}) == 0
+    words = " ".join(capfd.readouterr().out.split())
+    assert "It was to end at 2026-03-03 00:00:00Z, and does when the loop runs: mainspring up" in words
 
 
 def test_a_part_of_a_test_is_asked_for_by_its_beginning(tested: Path, capfd: Any) -> None:

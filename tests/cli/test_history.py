@@ -213,15 +213,20 @@ def test_an_altered_history_is_found(history: Any, url: str) -> None:
     with engine.writing() as connection:
         connection.execute(sa.text("DROP TRIGGER history_no_update"))
         connection.execute(sa.text("UPDATE history SET actor = 'nobody', detail = '7' WHERE id = 7"))
+        arms_end = '{"after": {"arms": [], "arms_end": "soon", "canary": null, "shadows": []}}'
+        connection.execute(sa.text("UPDATE history SET detail = :arms WHERE kind = 'traffic'"), {"arms": arms_end})
     engine.close()
     code, found, _ = history("--verify")
-    assert (code, found["broken"]["entry"]["id"]) == (3, 7)
+    assert (code, found["broken"]["entry"]["id"]) == (3, 6)
     code, text, said = history("--verify", as_json=False)
     assert code == 3
-    assert "entry 7 is not as it was written" in text
-    assert "rollout (this entry was altered)\n  by nobody" in text
+    assert "entry 6 is not as it was written" in text
+    assert "traffic (this entry was altered)\n  by controller" in text
     assert "backup" in said
-    assert "(entry 8)" in history(as_json=False)[1], "the rest can still be read"
+    text = history(as_json=False)[1]
+    assert "(entry 8)" in text, "the rest can still be read"
+    assert "traffic (this entry was altered)" in text
+    assert "rollout (this entry was altered)" in text
 
 
 @pytest.mark.parametrize(

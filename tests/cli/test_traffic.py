@@ -70,8 +70,22 @@ def test_an_ab_test_is_given_a_time(traffic: Any) -> None:
     assert before <= end - timedelta(hours=36) <= datetime.now(UTC)
     assert traffic.records.routes().of("adclick").traffic.arms_end == end
     words = " ".join(traffic("adclick", as_json=False)[1].split())
-    assert f"`mainspring up`) ends the A/B test at {end:%Y-%m-%d %H:%M:%S}Z." in words
-    assert traffic("adclick", "--arm", "blue:3=25%")[1]["arms_end"] is None, "what is given replaces all"
+    assert f"The A/B test: The loop (mainspring up) ends it at {end:%Y-%m-%d %H:%M:%S}Z." in words
+    words = " ".join(traffic("adclick", "--arm", "blue:3=25%", as_json=False)[1].split())
+    assert "It goes on until you end it: mainspring traffic adclick --clear" in words
+    assert traffic("adclick")[1]["arms_end"] is None, "what is given replaces all"
+
+
+def test_who_answers_beside_the_champion_is_seen_at_a_glance(traffic: Any, tmp_path: Path, capfd: Any) -> None:
+    def status() -> str:
+        assert call(["status", "--project", str(tmp_path)], {}) == 0
+        return " ".join(capfd.readouterr().out.split())
+
+    assert "Beside the champion" not in status()
+    traffic("adclick", "--canary", "2=10%", "--arm", "blue:3=25%")
+    assert "Beside the champion of adclick: canary adclick@2 10%, arm blue adclick@3 25%" in status()
+    end = datetime.fromisoformat(traffic("adclick", "--arm", "blue:3=25%", "--for", "14d")[1]["arms_end"])
+    assert f"arm blue adclick@3 25%, until {end:%Y-%m-%d %H:%M:%S}Z" in status()
 
 
 def test_a_gateway_that_does_not_follow_is_told_of(traffic: Any) -> None:

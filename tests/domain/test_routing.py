@@ -1,7 +1,7 @@
 """Shares are met, nobody changes sides, and models draw their own lots."""
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import assume, given
@@ -144,6 +144,16 @@ def test_under_a_new_champion_nothing_names_it(
         (lambda: Traffic(arms=(Arm("a", 3, 0.1), Arm("b", 3, 0.1))), "the release 3 is given twice"),
         (lambda: Traffic(canary=Share(3, 0.1), arms=(Arm("b", 3, 0.1),)), "the release 3 is given twice"),
         (lambda: Traffic(shadows=(Share(3, 0.1), Share(3, 0.2))), "the shadow 3 is given twice"),
+        (
+            lambda: Traffic(arms=(Arm("a", 3, 0.1),), arms_end=datetime(2026, 3, 1)),
+            "2026-03-01 00:00:00 of the arms is no time in UTC",
+        ),
+        (
+            lambda: Traffic(
+                arms=(Arm("a", 3, 0.1),), arms_end=datetime(2026, 3, 1, tzinfo=timezone(timedelta(hours=1)))
+            ),
+            "no time in UTC",
+        ),
         (lambda: Traffic(arms_end=datetime(2026, 3, 1, tzinfo=UTC)), "end is given of arms that are not there"),
         (lambda: Traffic(shadows=tuple(Share(n, 0.1) for n in range(1, 18))), "17 shadows are too many"),
     ],

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from mainspring.cli.plain import number, percent, to_json, when
 from mainspring.cli.session import Session
+from mainspring.cli.traffic_words import end_words
 from mainspring.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ def _document(found: "AbTest") -> dict[str, Any]:
 def _tell(output: "Output", found: "AbTest") -> None:
     state = "is running" if found.is_running else "has ended"
     output.line(f"The A/B test of {found.model} {state}: {when(found.since)} to {when(found.until)}.")
-    if found.is_running and found.planned_end is not None:
-        output.line(f"It ends at {when(found.planned_end)}.")
+    if found.is_running:
+        output.line(end_words(found.planned_end, found.model, found.until))
     total = sum(group.units for group in found.groups)
     output.table(
         ["group", "release", "keys", "of all", "should be", "answers", "with a label"],

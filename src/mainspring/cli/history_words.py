@@ -1,10 +1,10 @@
 """The entries of the history in words: what happened, and on which evidence."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
-from mainspring.cli.plain import number, when
+from mainspring.cli.plain import number
+from mainspring.cli.traffic_words import traffic_words
 from mainspring.domain.history import Entry, EntryKind
 
 _FIRST = ("quality", "requests", "guards")
@@ -16,7 +16,7 @@ def what_happened(entry: Entry) -> str:
     tell = _WORDS.get(entry.kind)
     try:
         return entry.kind if tell is None else tell(entry.model, entry.detail)
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError, ValueError):
         return f"{entry.kind} (this entry was altered)"
 
 
@@ -31,25 +31,6 @@ def evidence_lines(entry: Entry) -> list[str]:
         facts["evidence"] = evidence
     names = sorted(facts, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
     return [line for name in names for line in _facts(name, facts[name])]
-
-
-def traffic_words(model: str, traffic: Mapping[str, Any]) -> str:
-    """The rules of traffic on one line.
-
-    Examples:
-        >>> traffic_words("adclick", {"canary": {"number": 4, "share": 0.05}, "arms": [],
-        ...                           "shadows": [{"number": 5, "share": 1.0}]})
-        'canary adclick@4 5%, shadow adclick@5 100%'
-        >>> traffic_words("adclick", {"canary": None, "arms": [], "shadows": []})
-        'all to the champion'
-    """
-    shares = [("canary", traffic["canary"])] if traffic["canary"] else []
-    shares += [(f"arm {arm['name']}", arm) for arm in traffic["arms"]]
-    shares += [("shadow", shadow) for shadow in traffic["shadows"]]
-    told = [f"{role} {model}@{of['number']} {of['share'] * 100:.6g}%" for role, of in shares]
-    end = traffic.get("arms_end")  # older entries have none
-    told += [f"the arms end at {when(datetime.fromisoformat(end))}"] if end else []
-    return ", ".join(told) or "all to the champion"
 
 
 def _alias(alias: str, model: str, detail: Mapping[str, Any]) -> str:

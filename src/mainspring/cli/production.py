@@ -14,8 +14,8 @@ def tell_production(session: Session, records: "Records", models: Sequence[str],
     """Say what answered for each of these models at the moment, since when, and who had decided it and why."""
     import msgspec
 
-    from mainspring.cli.history_words import traffic_words
     from mainspring.cli.plain import when
+    from mainspring.cli.traffic_words import traffic_words
 
     found = {model: records.route_at(model, moment) for model in models}
     session.output.document({"at": moment, "models": {name: found[name] for name in models if found[name]}})

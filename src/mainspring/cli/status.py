@@ -22,6 +22,7 @@ def status(
     from mainspring.cli.moments import read_moment
     from mainspring.cli.plain import counted, percent, when
     from mainspring.cli.production import all_models, tell_production
+    from mainspring.cli.traffic_words import traffic_words
     from mainspring.loop.status import status as status_of
 
     output = session.output
@@ -49,6 +50,9 @@ def status(
             ],
             title="Models",
         )
+    for m in found["models"]:
+        if any(m["traffic"].values()):
+            output.line(f"Beside the champion of {m['model']}: {traffic_words(m['model'], m['traffic'])}")
     if found["labels"]:
         output.table(
             [

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mainspring.cli.plain import when
 from mainspring.cli.session import Session
+from mainspring.cli.traffic_words import end_words
 from mainspring.errors import DeclarationError, UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def traffic(
         typer.Option(metavar="N=SHARE", help="A release that answers unheard, e.g. 8=100%; repeat it."),
     ] = None,
     period: Annotated[
-        str | None, typer.Option("--for", metavar="TIME", help="How long the A/B test goes on, e.g. 14d.")
+        str | None,
+        typer.Option("--for", metavar="TIME", help="How long from now on the A/B test goes on, e.g. 14d."),
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Give everything to the champion again.")] = False,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the audit.")] = "by hand",
@@ -57,15 +58,16 @@ def traffic(
         raise UsageError("--for says how long arms answer", cure="give --arm too, or leave --for out")
     name = ReleaseRef.parse(model).model
     with session.workspace() as workspace:
+        now = workspace.clock.now()
         if not given and not clear:
             route = workspace.records.routes().of(name)
             if route is None:
                 raise UsageError(
                     f"the model {name!r} has no champion", cure="see `mainspring status`", where={"model": name}
                 )
-            _tell(session, name, route.traffic)
+            _tell(session, name, route.traffic, now)
             return
-        end = None if period is None else _end(period, workspace.clock.now())
+        end = None if period is None else _end(period, now)
         rules = read_rules(name, canary, arm or [], shadow or [], end)
         generation, followed = share_traffic(
             workspace.records,
@@ -76,7 +78,7 @@ def traffic(
             clock=workspace.clock,
             wait_seconds=wait,
         )
-        _tell(session, name, rules, generation=generation, acknowledged=followed)
+        _tell(session, name, rules, now, generation=generation, acknowledged=followed)
         workers = len(workspace.records.workers())
     if not workers:
         session.output.line("No gateway is running; the next one will follow it.")
@@ -131,7 +133,7 @@ def _part(model: str, option: str, text: str, *, named: bool) -> tuple[str, int,
     return found[1] or "", int(found[2]), share
 
 
-def _tell(session: Session, model: str, rules: "Traffic", **more: object) -> None:
+def _tell(session: Session, model: str, rules: "Traffic", now: "datetime", **more: object) -> None:
     import msgspec
 
     session.output.document({"model": model, **msgspec.to_builtins(rules), **more})
@@ -146,5 +148,5 @@ def _tell(session: Session, model: str, rules: "Traffic", **more: object) -> Non
     session.output.table(
         ["role", "release", "share of the traffic"], rows, title=f"Beside the champion of {model}"
     )
-    if rules.arms_end is not None:
-        session.output.line(f"The loop (`mainspring up`) ends the A/B test at {when(rules.arms_end)}.")
+    if rules.arms:
+        session.output.line(f"The A/B test: {end_words(rules.arms_end, model, now)}")

@@ -108,8 +108,9 @@ def traffic_of(state: RolloutState) -> Traffic:
     Examples:
         >>> state = RolloutState(id="1", model="m", challenger=4, before=3, plan=Rollout(),
         ...     stage=RolloutStage.CANARY, started_at=datetime(2026, 3, 1), entered_at=datetime(2026, 3, 1))
-        >>> traffic_of(state)
-        Traffic(canary=Share(number=4, share=0.05), arms=(), shadows=(Share(number=4, share=1.0),))
+        >>> rules = traffic_of(state)
+        >>> rules.canary, rules.shadows
+        (Share(number=4, share=0.05), (Share(number=4, share=1.0),))
     """
     if not state.is_open or state.ending is not None:
         return Traffic()

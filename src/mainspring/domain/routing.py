@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 
 from mainspring.domain.prediction_log import Role
@@ -71,7 +71,7 @@ class Traffic:
         canary: answers its share of the keys.
         arms: each answers its own share of the keys.
         shadows: each sees its share of the keys beside the one that answers, and is not heard.
-        arms_end: when the arms' requests are the champion's again; `None` where somebody has to say so.
+        arms_end: when the arms' requests are the champion's again, in UTC; `None` where somebody has to say so.
 
     Raises:
         UsageError: more than the whole, a release in two places, or an end of no arms.
@@ -95,6 +95,8 @@ class Traffic:
                 raise UsageError(f"{len(given)} {what} are too many", cure=f"give at most {most}")
         if self.arms_end is not None and not self.arms:
             raise UsageError("an end is given of arms that are not there", cure="give the arms too")
+        if self.arms_end is not None and self.arms_end.utcoffset() != timedelta(0):
+            raise UsageError(f"the end {self.arms_end} of the arms is no time in UTC", cure="give it in UTC")
         taken = math.fsum([arm.share for arm in self.arms] + ([self.canary.share] if self.canary else []))
         if taken > _WHOLE:
             raise UsageError(

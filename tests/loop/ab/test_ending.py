@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from mainspring.domain.release import Alias
 from mainspring.domain.routing import Arm, Share, Traffic
 from mainspring.errors import WorkspaceBusy
-from mainspring.loop.ab.ending import end_test
+from mainspring.loop.ab.ending import end_tests
 from mainspring.loop.ab.period import newest_test
 from mainspring.settings import load_settings
 from mainspring.stores.records import SqlRecords
@@ -48,8 +49,8 @@ def traffic_of(workspace: Workspace) -> Traffic:
     return route.traffic
 
 
-def end(workspace: Workspace) -> bool:
-    return end_test(workspace, "adclick", actor="controller")
+def end(workspace: Workspace) -> list[str]:
+    return end_tests(workspace, actor="controller")
 
 
 def test_it_ends_at_its_end_and_the_others_keep_their_shares(workspace: Workspace, clock: FakeClock) -> None:
@@ -58,7 +59,7 @@ def test_it_ends_at_its_end_and_the_others_keep_their_shares(workspace: Workspac
     assert not end(workspace)
     assert traffic_of(workspace) == RULES
     clock.set(END)
-    assert end(workspace)
+    assert end(workspace) == ["adclick"]
     assert traffic_of(workspace) == Traffic(canary=Share(3, 0.1), shadows=(Share(4, 1.0),))
     assert not end(workspace), "once"
     told = workspace.records.audit("adclick", 1)[0]
@@ -74,7 +75,6 @@ def test_without_an_end_it_goes_on_until_somebody_says_so(workspace: Workspace, 
     clock.sleep(10 * 365 * 86_400)
     assert not end(workspace)
     assert traffic_of(workspace).arms == ARMS
-    assert not end_test(workspace, "nosuch", actor="controller")
 
 
 def test_a_later_end_is_the_same_test(workspace: Workspace, clock: FakeClock) -> None:
@@ -103,10 +103,49 @@ def test_what_a_person_set_meanwhile_stands(
         return set_traffic(records, *arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(SqlRecords, "set_traffic", second)
-    with pytest.raises(WorkspaceBusy, match="the traffic of adclick was changed meanwhile"):
-        end(workspace)
+    assert end(workspace) == []
     assert traffic_of(workspace) == theirs
-    assert not end(workspace)
+
+
+def test_what_a_person_set_beside_it_meanwhile_stays(
+    workspace: Workspace, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share(workspace, RULES)
+    clock.set(END)
+    set_traffic = SqlRecords.set_traffic
+
+    def second(records: SqlRecords, *arguments: object, **named: object) -> int:
+        monkeypatch.undo()
+        share(workspace, replace(RULES, canary=Share(3, 0.2)))
+        return set_traffic(records, *arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SqlRecords, "set_traffic", second)
+    assert end(workspace) == ["adclick"]
+    assert traffic_of(workspace) == Traffic(canary=Share(3, 0.2), shadows=(Share(4, 1.0),))
+
+
+def test_every_model_of_the_workspace_is_looked_at(workspace: Workspace, clock: FakeClock) -> None:
+    for model in ("churn", "price"):
+        for number in (1, 2):
+            workspace.records.put_release(a_release(number, model, f"{model}{number}"))
+        workspace.records.set_alias(model, Alias.CHAMPION, 1, actor="ana", reason="first")
+        rules = Traffic(arms=(Arm("new", 2, 0.5),), arms_end=END)
+        workspace.records.set_traffic(model, rules, actor="ana", reason="a test")
+    share(workspace, replace(RULES, arms_end=END + timedelta(days=1)))
+    clock.set(END)
+    assert end(workspace) == ["churn", "price"]
+    clock.sleep(86_400)
+    assert end(workspace) == ["adclick"]
+
+
+def test_a_controller_that_lost_its_lease_ends_nothing(workspace: Workspace, clock: FakeClock) -> None:
+    share(workspace, RULES)
+    records = workspace.records
+    lost = records.lease("controller", "the first", ttl=30)
+    clock.set(END)
+    with records.lease("controller", "the second", ttl=30), records.fenced(lost), pytest.raises(WorkspaceBusy):
+        end(workspace)
+    assert traffic_of(workspace) == RULES
 
 
 def test_it_is_ended_with_what_a_new_workspace_reads(

@@ -29,6 +29,7 @@ from mainspring.loop.rollout.rollouts import advance_rollouts, begin_rollout
 from mainspring.release.sealing import seal
 from mainspring.release.signing import signing_key
 from mainspring.settings import load_settings
+from mainspring.stores.records import SqlRecords
 from mainspring.testing.clock import FakeClock
 from mainspring.testing.production import store_answers, store_labels
 from mainspring.testing.sealed import a_seal_order, put_sealed, some_rows
@@ -334,6 +335,23 @@ def test_an_ab_test_beside_it_keeps_its_arms(production: Production) -> None:
         told += production.turn()
         assert (production.traffic.arms, production.traffic.arms_end) == (arms, rules.arms_end)
     assert told[-1] == "promoted", production.state.note
+
+
+def test_arms_that_are_set_while_a_rollout_sets_its_traffic_stay(
+    production: Production, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arms = (Arm("a", WORSE, 0.3),)
+    set_traffic = SqlRecords.set_traffic
+
+    def second(records: SqlRecords, *arguments: Any, **named: Any) -> int:
+        monkeypatch.undo()
+        records.set_traffic("adclick", Traffic(arms=arms), actor="ana", reason="at the same moment")
+        return set_traffic(records, *arguments, **named)
+
+    monkeypatch.setattr(SqlRecords, "set_traffic", second)
+    production.begin()
+    production.turn()
+    assert production.traffic == Traffic(arms=arms, shadows=(Share(GOOD, 1.0),))
 
 
 def test_a_newer_release_takes_the_place_of_one_that_nobody_heard_and_waits_for_one_that_is(

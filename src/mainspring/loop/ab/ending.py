@@ -1,22 +1,35 @@
-"""Ends an A/B test when the time is over that was set for it."""
+"""Ends A/B tests when the time is over that was set for them."""
 
 from __future__ import annotations
 
+from mainspring.domain.routing import Route, Traffic
+from mainspring.loop.rollout.promotion import change_traffic
 from mainspring.workspace import Workspace
 
 
-def end_test(workspace: Workspace, model: str, *, actor: str) -> bool:
-    """Give the arms' requests to the champion again where their end has come; whether it has.
+def end_tests(workspace: Workspace, *, actor: str) -> list[str]:
+    """Give the arms' requests to the champion again, of each model of which their end has come.
+
+    Returns:
+        those models.
 
     Raises:
-        WorkspaceBusy: somebody else has changed the model's traffic meanwhile.
+        WorkspaceBusy: others keep changing a model's traffic, or the caller's lease is lost.
     """
-    records = workspace.records
-    route = records.routes().of(model)
-    end = None if route is None else route.traffic.arms_end
-    if route is None or end is None or workspace.clock.now() < end:
-        return False
-    reason = f"the A/B test was to end at {end:%Y-%m-%d %H:%M} UTC"
-    rules = route.traffic
-    records.set_traffic(model, rules.without_arms(), actor=actor, reason=reason, instead_of=rules)
-    return True
+    records, now = workspace.records, workspace.clock.now()
+
+    def ended(route: Route) -> Traffic:
+        end = route.traffic.arms_end
+        return route.traffic if end is None or now < end else route.traffic.without_arms()
+
+    models = []
+    for route in records.routes().routes:
+        if ended(route) == route.traffic:
+            continue
+        reason = f"the A/B test was to end at {route.traffic.arms_end:%Y-%m-%d %H:%M} UTC"
+        changed = change_traffic(
+            records, route.model, ended, actor=actor, reason=reason, clock=workspace.clock, wait_seconds=0
+        )
+        if changed is not None:
+            models.append(route.model)
+    return models

@@ -22,7 +22,7 @@ from mainspring.domain.durations import parse_duration
 from mainspring.domain.trigger import Trigger
 from mainspring.domain.trigger_signals import Held
 from mainspring.errors import MainspringError, WorkspaceBusy
-from mainspring.loop.ab.ending import end_test
+from mainspring.loop.ab.ending import end_tests
 from mainspring.loop.features.feeding import Feeding
 from mainspring.loop.processes.score_process import ScoreOrders
 from mainspring.loop.processes.training_process import TrainingOrders
@@ -114,7 +114,7 @@ class Controller:
         for name, step in (
             ("the monitors did not look", self._look),
             ("the rollout was not looked at", self._prove),
-            ("the A/B test was not looked at", self._end_test),
+            ("the A/B tests were not looked at", self._end_tests),
             ("the triggers did not look", self._train),
             ("the score jobs were not looked at", self._score),
             ("the feature views are not kept fresh", self._feeding.tend),
@@ -168,9 +168,9 @@ class Controller:
             _LOG.info("rollout of %s@%d: %s: %s", state.model, state.challenger, where, state.note)
         self._lost_targets.tell()
 
-    def _end_test(self) -> None:
-        if end_test(self._workspace, self._model.name, actor=ACTOR):
-            _LOG.info("the A/B test of %s is over, and its champion answers everything again", self._model.name)
+    def _end_tests(self) -> None:
+        for model in end_tests(self._workspace, actor=ACTOR):
+            _LOG.info("the A/B test of %s is over, and the champion answers in the place of its arms", model)
 
     def _train(self) -> None:
         if self._training is not None and not self._is_trained(self._training):

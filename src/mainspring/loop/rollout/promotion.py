@@ -1,11 +1,15 @@
 """Make a release the one that answers, or one that answers a share of the requests."""
 
+from collections.abc import Callable
+
 from mainspring.clock import Clock
 from mainspring.domain.ports import Records, Tracking
 from mainspring.domain.release import Alias, ReleaseRecord
-from mainspring.domain.routing import Traffic
+from mainspring.domain.routing import Route, Traffic
+from mainspring.errors import WorkspaceBusy
 
 _POLL_SECONDS = 0.05
+_ATTEMPTS = 5  # at a change that others were faster than
 
 
 def make_champion(
@@ -37,6 +41,39 @@ def share_traffic(
     """
     generation = records.set_traffic(model, traffic, actor=actor, reason=reason)
     return generation, _followed(records, model, generation, clock, wait_seconds)
+
+
+def change_traffic(
+    records: Records,
+    model: str,
+    change: Callable[[Route], Traffic],
+    *,
+    actor: str,
+    reason: str,
+    clock: Clock,
+    wait_seconds: float = 10.0,
+) -> tuple[int, bool] | None:
+    """Change the model's rules of traffic by what they are; again where somebody was faster.
+
+    Returns:
+        As `make_champion`; `None` where nothing is to be changed.
+
+    Raises:
+        WorkspaceBusy: others keep changing them, or the caller's lease is lost.
+    """
+    for attempt in range(_ATTEMPTS):
+        route = records.routes().of(model)
+        wanted = None if route is None else change(route)
+        if route is None or wanted is None or wanted == route.traffic:
+            return None
+        try:
+            generation = records.set_traffic(model, wanted, actor=actor, reason=reason, instead_of=route.traffic)
+        except WorkspaceBusy:
+            if attempt == _ATTEMPTS - 1:
+                raise
+        else:
+            return generation, _followed(records, model, generation, clock, wait_seconds)
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _followed(records: Records, model: str, generation: int, clock: Clock, wait_seconds: float) -> bool:

@@ -16,7 +16,7 @@ from mainspring.domain.rollout_rules import traffic_of
 from mainspring.domain.rollout_state import RolloutEnd, RolloutStage, RolloutState
 from mainspring.domain.routing import Route, Traffic
 from mainspring.errors import MainspringError, UsageError
-from mainspring.loop.rollout.promotion import make_champion, share_traffic
+from mainspring.loop.rollout.promotion import change_traffic, make_champion
 from mainspring.loop.rollout.rollback_target import ROLLED_BACK, good_champion
 from mainspring.workspace import Workspace
 
@@ -41,18 +41,15 @@ def settle(workspace: Workspace, state: RolloutState, *, actor: str) -> RolloutS
 
 def share(workspace: Workspace, state: RolloutState, *, actor: str) -> None:
     """Give the rollout's releases their traffic, and leave that of others as it is."""
-    route = _route(workspace, state.model)
-    if route is None:
-        return
-    try:
-        wanted = beside(route.traffic, state)
-    except UsageError as error:  # an A/B test has the traffic: the evidence says that none comes
-        _LOG.warning("%s@%d gets no traffic: %s", state.model, state.challenger, error.message)
-        return
-    if wanted != route.traffic:
-        share_traffic(
-            workspace.records, state.model, wanted, actor=actor, reason=state.note, clock=workspace.clock
-        )
+
+    def shared(route: Route) -> Traffic:
+        try:
+            return beside(route.traffic, state)
+        except UsageError as error:  # an A/B test has the traffic: the evidence says that none comes
+            _LOG.warning("%s@%d gets no traffic: %s", state.model, state.challenger, error.message)
+            return route.traffic
+
+    change_traffic(workspace.records, state.model, shared, actor=actor, reason=state.note, clock=workspace.clock)
 
 
 def beside(present: Traffic, state: RolloutState) -> Traffic:
