@@ -13,9 +13,13 @@ from mainspring.domain.release import Alias
 from mainspring.domain.rollout import Canary, Rollout
 from mainspring.domain.rollout_state import RolloutEnd, RolloutStage, RolloutState
 from mainspring.domain.routing import Share, Traffic
+from mainspring.release.sealing import seal
+from mainspring.release.signing import signing_key
 from mainspring.settings import load_settings
 from mainspring.stores.records import SqlRecords
 from mainspring.testing.contracts.records import a_release
+from mainspring.testing.sealed import a_seal_order, put_sealed
+from mainspring.workspace import Workspace
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -127,11 +131,28 @@ def test_a_canary_is_rolled_back_and_the_champion_stays(verbs: Verbs) -> None:
 
 
 def test_in_the_shadow_a_rollback_is_the_champion_s(verbs: Verbs) -> None:
+    with Workspace(load_settings(verbs.folder, {})) as workspace:
+        folder = workspace.settings.releases / "adclick" / "5"
+        manifest = seal(a_seal_order(rows=300, number=5), folder=folder, key=signing_key(workspace.keys))
+        put_sealed(workspace, manifest, folder)
+    for number in (5, 2):
+        verbs.records.set_alias("adclick", Alias.CHAMPION, number, actor="ana", reason="by hand")
     verbs.begin(RolloutStage.SHADOW)
     code, told = verbs("rollback", "adclick")
-    assert (code, told["champion"], told["before"]) == (0, "adclick@1", "adclick@2")
+    assert (code, told["champion"], told["before"]) == (0, "adclick@5", "adclick@2")
     assert verbs.state.end is RolloutEnd.SUPERSEDED
-    assert verbs.routed == (1, None, Traffic())
+    assert verbs.routed == (5, None, Traffic())
+
+
+def test_where_no_release_can_return_the_shadow_stays(verbs: Verbs) -> None:
+    verbs.begin(RolloutStage.SHADOW)  # none of these releases has a folder
+    code, told = verbs("rollback", "adclick", as_json=False)
+    assert code == 1
+    assert "no release that was champion of adclick before can answer again; adclick@2 stays" in " ".join(
+        told.split()
+    )
+    assert verbs.state.is_open
+    assert verbs.routed == (2, 3, Traffic(shadows=(Share(3, 1.0),)))
 
 
 def test_where_no_release_can_return_the_new_champion_stays(verbs: Verbs) -> None:

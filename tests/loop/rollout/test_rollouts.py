@@ -21,7 +21,7 @@ from mainspring.domain.rollout_state import RolloutEnd, RolloutStage, RolloutSta
 from mainspring.domain.routing import Arm, Shadowing, Share, Traffic, assign
 from mainspring.domain.run import Run, RunState, Stage
 from mainspring.domain.source import Source
-from mainspring.errors import UsageError, WorkspaceBusy
+from mainspring.errors import ReleaseError, UsageError, WorkspaceBusy
 from mainspring.loop.own_alerts import LOST_TARGET
 from mainspring.loop.rollout import by_hand as by_hand
 from mainspring.loop.rollout.lost_target import LostTargets
@@ -272,6 +272,46 @@ def test_a_corrupt_target_is_passed_over_for_the_champion_before_it(production: 
     assert production.state.end is RolloutEnd.ROLLED_BACK
     told = [one for one in records.history("adclick") if one.kind == "rollback target"]
     assert [(one.detail["release"], "cannot answer again" in one.reason) for one in told] == [(WORSE, True)]
+
+
+def test_without_a_rollout_a_corrupt_target_is_passed_over_too_and_told_of(production: Production) -> None:
+    records = production.workspace.records
+    for number in (WORSE, GOOD):
+        records.set_alias("adclick", Alias.CHAMPION, number, actor="test", reason="next")
+    lost = LostTargets(production.workspace, production.model)
+    assert lost.tell() == []
+    model = production.workspace.settings.releases / "adclick" / str(WORSE) / "model.onnx"
+    model.write_bytes(model.read_bytes()[:-1])
+    made, _, _ = by_hand.rollback(production.workspace, "adclick", actor="ana", reason="worse", wait_seconds=0)
+    assert (made.champion.number, production.champion) == (1, 1)
+    (fired,) = lost.tell()
+    assert f"adclick@{WORSE} cannot answer again" in fired.alert.causes[0].note
+
+
+def test_where_nothing_can_return_the_champion_and_the_shadow_stay(production: Production) -> None:
+    records = production.workspace.records
+    records.set_alias("adclick", Alias.CHAMPION, WORSE, actor="test", reason="second")
+    production.begin()
+    production.turn()
+    shutil.rmtree(production.workspace.settings.releases / "adclick" / "1")
+    with pytest.raises(ReleaseError, match="no release that was champion of adclick before can answer again"):
+        by_hand.rollback(production.workspace, "adclick", actor="ana", reason="worse", wait_seconds=0)
+    assert production.champion == WORSE
+    assert production.state.is_open
+    assert LostTargets(production.workspace, production.model).tell() != []
+
+
+def test_to_promote_the_old_champion_in_the_bake_passes_over_a_corrupt_one(production: Production) -> None:
+    records = production.workspace.records
+    records.set_alias("adclick", Alias.CHAMPION, WORSE, actor="test", reason="second")
+    production.begin()
+    by_hand.promote(production.workspace, production.record(GOOD), actor="ana", reason="now", wait_seconds=0)
+    shutil.rmtree(production.workspace.settings.releases / "adclick" / str(WORSE))
+    made, _, _ = by_hand.promote(
+        production.workspace, production.record(WORSE), actor="ana", reason="back", wait_seconds=0
+    )
+    assert (made.champion.number, production.champion) == (1, 1)
+    assert production.state.end is RolloutEnd.ROLLED_BACK
 
 
 def test_a_target_that_cannot_return_is_told_by_an_alert_until_another_champion_is_made(

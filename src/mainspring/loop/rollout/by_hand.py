@@ -10,9 +10,9 @@ from mainspring.domain.release import Alias, ReleaseRecord, ReleaseRef
 from mainspring.domain.rollout import Rollout
 from mainspring.domain.rollout_rules import failed, paused, promoted, resumed, superseded
 from mainspring.domain.rollout_state import RolloutEnd, RolloutStage, RolloutState
-from mainspring.errors import UnknownRelease, UsageError, WorkspaceBusy
+from mainspring.errors import ReleaseError, UnknownRelease, UsageError, WorkspaceBusy
 from mainspring.loop.rollout.promotion import make_champion
-from mainspring.loop.rollout.rollback_target import ROLLED_BACK, champions_before
+from mainspring.loop.rollout.rollback_target import ROLLED_BACK, champions_before, good_champion
 from mainspring.loop.rollout.routes import settle
 from mainspring.workspace import Workspace
 
@@ -100,6 +100,8 @@ def promote(
     rollout = None
     if workspace.records.rollout(record.model) is not None:
         rollout = _changed(workspace, record.model, change, actor)
+    if rollout is not None and rollout.end is RolloutEnd.ROLLED_BACK:  # perhaps to another one, which can answer
+        record = _present(workspace, record.model)
     return _made(workspace, record, before, rollout, actor, reason, wait_seconds)
 
 
@@ -108,20 +110,21 @@ def rollback(
 ) -> tuple[Promotion, int, bool]:
     """Take back the newest thing that changed what answers: a canary, a champion in its bake, or the champion.
 
+    A release that is not what was sealed any more is passed over for the champion before it, and told of.
+
     Returns:
         as `promote`.
 
     Raises:
         UnknownRelease: there is nothing to go back to.
+        ReleaseError: nothing of that can answer again.
     """
     state = workspace.records.rollout(model)
     before = _champion(workspace, model)
     rollout: RolloutState | None = None
     if state is not None and state.stage in (RolloutStage.CANARY, RolloutStage.BAKE):
         rollout = _changed(workspace, model, lambda one: failed(one, reason).state, actor)
-        champion = _champion(workspace, model)
-        assert champion is not None, "a rollout has a champion beside it"
-        record = workspace.catalogue.find(ReleaseRef(model, champion))
+        record = _present(workspace, model)
         return _made(workspace, record, before, rollout, actor, reason, wait_seconds)
     older = champions_before(workspace.records.audit(model, limit=_CHANGES))
     if not older:
@@ -130,11 +133,25 @@ def rollback(
             cure=f"see `mainspring releases {model}`, and choose one with `mainspring promote {model}@N`",
             where={"model": model},
         )
-    record = workspace.catalogue.find(ReleaseRef(model, older[0]))
+    assert before is not None, "a model that had champions before the present one has that one"
+    number = good_champion(workspace, model, older[0], but=before, actor=actor)
+    if number is None:
+        raise ReleaseError(
+            f"no release that was champion of {model} before can answer again; {model}@{before} stays",
+            cure=f"restore the folder of one, or promote another: see `mainspring releases {model}`",
+            where={"model": model},
+        )
+    record = workspace.catalogue.find(ReleaseRef(model, number))
     if state is not None:
         note = f"the champion was rolled back: {reason}"
         rollout = _changed(workspace, model, lambda one: superseded(one, note).state, actor)
     return _made(workspace, record, before, rollout, actor, f"{ROLLED_BACK}: {reason}", wait_seconds)
+
+
+def _present(workspace: Workspace, model: str) -> ReleaseRecord:
+    champion = _champion(workspace, model)
+    assert champion is not None, "a rollout has a champion beside it"
+    return workspace.catalogue.find(ReleaseRef(model, champion))
 
 
 def _made(
