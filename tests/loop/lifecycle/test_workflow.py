@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from mainspring.errors import WorkspaceBusy
 from mainspring.loop.lifecycle.progress import Silent
 from mainspring.loop.lifecycle.workflow import RunOutcome, run, run_lease
 from mainspring.project import load_project
+from mainspring.testing.postgres import postgres_server
 from mainspring.testing.shop import write_rows
 from mainspring.workspace import Workspace
 
@@ -192,6 +194,27 @@ def test_a_fault_of_ours_ends_the_run_and_not_the_next_one(shop: Path) -> None:
     assert_no_training_is_left(shop)
     outcome = run_here(shop)
     assert (outcome.run.state, outcome.run.release) == (RunState.RELEASED, 1)
+
+
+@pytest.mark.parametrize("stage", [Stage.SNAPSHOT, Stage.EVALUATE, Stage.REGISTER])
+def test_a_database_that_restarts_between_two_stages_ends_nothing(shop: Path, stage: Stage) -> None:
+    with postgres_server() as server:
+        lines = [*(shop / "mainspring.toml").read_text().splitlines(), "[records]", f'url = "{server.database()}"']
+        (shop / "mainspring.toml").write_text("\n".join(lines))
+
+        class Breaker(Silent):
+            def stage_started(self, now: Stage) -> None:
+                if now is stage:
+                    server.stop()
+                    back.start()
+
+        back = threading.Timer(2, server.start)
+        outcome = run(load_project(shop, {}), budget=TWO_TRIALS, progress=Breaker())
+        back.join()
+        assert (outcome.run.state, outcome.run.release) == (RunState.RELEASED, 1)
+        with workspace_of(shop) as workspace:
+            assert [one.state for one in workspace.records.runs()] == [RunState.RELEASED]
+            assert workspace.records.verify_history() is None
 
 
 def test_two_runs_at_once_are_refused(shop: Path) -> None:

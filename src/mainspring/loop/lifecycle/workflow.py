@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from mainspring.domain.release import Manifest
     from mainspring.domain.verdict import Verdict
 
+_LOG = logging.getLogger("mainspring.run")
+_PAUSES = (1.0, 4.0, 16.0)  # seconds before a stage is tried again
 _STAGES = {
     Stage.SNAPSHOT: snapshot.run,
     Stage.VALIDATE: validate.run,
@@ -172,20 +175,27 @@ def _wait(started: Engine, context: RunContext) -> dict[str, Any]:
 
 
 def _run_stage(context: RunContext, stage: Stage, lease: Lease, clock: Clock) -> dict[str, Any]:
-    """One stage: its result, or why the run ends here."""
-    lease.renew()
-    context.note(stage=stage)
+    """One stage: its result, or why the run ends here. A store that gave up is tried again after a pause."""
     context.progress.stage_started(stage)
     began = clock.monotonic()
-    try:
-        summary = _STAGES[stage](context)
-    except errors.MainspringError as error:
-        state = RunState.REFUSED if isinstance(error, errors.Refused) else RunState.FAILED
-        return {"stop": state, "error": error.to_dict(), "stage": stage}
-    except RunStopped:
-        return {"stop": RunState.CANCELLED, "stage": stage}
-    context.progress.stage_ended(stage, clock.monotonic() - began, summary)
-    return {"summary": summary}
+    pauses = iter(_PAUSES)
+    while True:
+        try:
+            lease.renew()
+            context.note(stage=stage)
+            summary = _STAGES[stage](context)
+        except errors.MainspringError as error:
+            pause = next(pauses, None) if type(error) is errors.StoreError else None
+            if pause is None:
+                state = RunState.REFUSED if isinstance(error, errors.Refused) else RunState.FAILED
+                return {"stop": state, "error": error.to_dict(), "stage": stage}
+            _LOG.warning("the stage %s is tried again in %g s: %s", stage, pause, error.message)
+            context.stop.wait(pause)
+        except RunStopped:
+            return {"stop": RunState.CANCELLED, "stage": stage}
+        else:
+            context.progress.stage_ended(stage, clock.monotonic() - began, summary)
+            return {"summary": summary}
 
 
 def _finish(context: RunContext, result: dict[str, Any], clock: Clock) -> RunOutcome:
