@@ -55,7 +55,10 @@ class Records(GatewayRecords, AlertRecords, LoopRecords, FeatureRecords, Protoco
     """
 
     def begin_run(self, run: Run) -> Run:
-        """Store a new run and tell the history; if one of this id exists, return that one unchanged."""
+        """Store a new run and tell the history; if one of this id exists, return that one unchanged.
+
+        Runs of the model that say they began later were begun by a clock that was ahead: from now on just before.
+        """
         ...
 
     def update_run(self, run: Run) -> None:

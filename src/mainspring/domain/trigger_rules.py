@@ -196,7 +196,7 @@ def _repeated(signals: Signals, memory: TriggerMemory, retrain: Retrain, now: da
 def _new_data(signals: Signals, memory: TriggerMemory, retrain: Retrain, now: datetime) -> Iterator[Trigger]:
     if "new_data" not in retrain.on or signals.source is None or signals.source_trained is None:
         return
-    name = f"data {signals.source}"
+    name = f"data {signals.source} after {signals.source_run}"  # rows that come back are news again
     if signals.source != signals.source_trained and name not in memory.answered:
         yield Trigger(
             id=name,

@@ -71,7 +71,8 @@ class Signals:
         rows_followed: labelled rows since the change that is followed (`TriggerMemory.followed`).
         new_labels: received since the newest training began.
         source: what the source holds, by its content; `None` where that is not known.
-        source_trained: what the newest training read of it.
+        source_trained: what the newest training that came so far read of it.
+        source_run: that training.
         proving: the open rollout.
         under_way: the run that is being done, whoever asked for it.
     """
@@ -82,6 +83,7 @@ class Signals:
     new_labels: int = 0
     source: str | None = None
     source_trained: str | None = None
+    source_run: str | None = None
     proving: Proving | None = None
     under_way: str | None = None
 

@@ -87,6 +87,9 @@ class SqlRecords(SqlKeys, SqlAlerts, SqlOutbox, SqlHistory, SqlLoop, SqlFeatures
             row = connection.execute(sa.select(runs).where(runs.c.id == run.id)).one_or_none()
             if row is not None:
                 return run_of(row)
+            began = moment(run.started_at)
+            is_ahead = sa.and_(runs.c.model == run.model, runs.c.started_at > began)
+            connection.execute(runs.update().where(is_ahead).values(started_at=began - 1))
             connection.execute(runs.insert().values(**run_row(run)))
             tell_run(connection, self._clock.now(), run)
             return run

@@ -188,6 +188,26 @@ def test_new_labels_are_counted_once_each_since_the_newest_training(place: Place
     assert triggers.next() is None, "they are counted anew since it"
 
 
+def test_after_a_training_of_a_clock_that_was_ahead_new_labels_count(place: Place) -> None:
+    model = a_model(min_new_labels=100, cooldown="1s")
+    place.clock.set(NOON + timedelta(days=365))
+    place.run(RunState.RELEASED)
+    place.clock.set(NOON)
+    triggers = Triggers(place.workspace, model)
+    assert triggers.next() is None
+    place.clock.sleep(60)
+    place.labels(0, 100)
+    place.clock.sleep(10)
+    trigger = started(triggers.next())
+    assert trigger.evidence["labels"] == 100
+    place.run(RunState.REFUSED, trigger)
+    place.clock.sleep(10)
+    assert triggers.next() is None
+    place.labels(100, 200)
+    place.clock.sleep(10)
+    assert started(triggers.next()).id != trigger.id, "and again after the next one"
+
+
 def test_after_a_change_its_labelled_rows_are_waited_for_and_learnt_from_again_as_they_double(
     place: Place,
 ) -> None:
@@ -239,6 +259,20 @@ def test_a_source_is_read_when_it_stands_still_and_starts_a_training_for_other_r
     place.run(RunState.REFUSED, trigger)
     place.clock.sleep(60)
     assert triggers.next() is None, "these rows have had their training"
+    taken = place.workspace.snapshots.take(model.source, schema, place.root)
+    place.records.update_run(replace(place.run(RunState.RELEASED), state=RunState.RELEASED, snapshot=taken.id))
+    place.clock.sleep(60)
+    assert triggers.next() is None
+    for content in ("age,clicked\n1,yes\n2,no\n", "age,clicked\n1,yes\n2,no\n3,no\n"):
+        rows.write_text(content)
+        triggers.next()
+        trigger = started(triggers.next())
+        assert trigger.kind is TriggerKind.NEW_DATA, "rows that come back are news again"
+        taken = place.workspace.snapshots.take(model.source, schema, place.root)
+        run = place.run(RunState.RELEASED, trigger)
+        place.records.update_run(replace(run, snapshot=taken.id))
+        place.clock.sleep(60)
+        assert triggers.next() is None
 
 
 def test_a_source_that_is_gone_starts_nothing(place: Place) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,6 +73,7 @@ class SignalReader:
         if followed is not None and followed.times >= FOLLOWED:
             followed = None
         source = self._source(state.source, now) if "new_data" in retrain.on else None
+        taken = None if source is None else next((run for run in runs if run.snapshot is not None), None)
         return (
             Signals(
                 trainings=tuple(_training(run, rollouts) for run in runs),
@@ -80,9 +81,10 @@ class SignalReader:
                 rows_followed=None
                 if followed is None
                 else self._rows_since(followed.since, now, enough=2 * followed.rows),
-                new_labels=self._new_labels(newest) if retrain.min_new_labels is not None else 0,
+                new_labels=self._new_labels(newest, state, now) if retrain.min_new_labels is not None else 0,
                 source=source.content if source is not None else None,
-                source_trained=self._trained(runs) if source is not None else None,
+                source_trained=None if taken is None else self._read_by(taken),
+                source_run=None if taken is None else taken.id,
                 proving=_proving(records.rollout(model.name)),
                 under_way=_under_way(self._workspace, newest),
             ),
@@ -117,12 +119,15 @@ class SignalReader:
             )
         return tuple(found)
 
-    def _new_labels(self, newest: Run | None) -> int:
+    def _new_labels(self, newest: Run | None, state: TriggerState, now: datetime) -> int:
         from mainspring.data.label_counts import labels_received
 
         since = newest.started_at if newest is not None else self._adopted_at()
         if since is None:
             return 0
+        if since > now:  # by a clock that was ahead: when it was first seen
+            is_known = newest is not None and newest.id == state.memory.newest
+            since = (state.memory.newest_at if is_known else None) or now
         key = ("received", since)
         if key not in self._counts:
             self._counts[key] = labels_received(self._workspace.tables, self._model.name, since=since)
@@ -185,12 +190,11 @@ class SignalReader:
             self._told = str(error)
             return seen
 
-    def _trained(self, runs: Sequence[Run]) -> str | None:
-        """What the newest training that came so far has read of the source."""
+    def _read_by(self, run: Run) -> str | None:
+        """What the training has read of the source."""
         from mainspring.data.source_content import content_of
 
-        taken = next((run.snapshot for run in runs if run.snapshot is not None), None)
-        snapshot = self._workspace.records.snapshot(taken) if taken is not None else None
+        snapshot = None if run.snapshot is None else self._workspace.records.snapshot(run.snapshot)
         return None if snapshot is None else content_of(part.digest for part in snapshot.parts)
 
 

@@ -111,11 +111,26 @@ class RecordsContract(
             records.update_run(a_run("r9"))
 
     def test_runs_come_newest_first(self, records: Records) -> None:
-        for number in (2, 1, 3):
+        for number in (1, 2, 3):
             records.begin_run(a_run(f"r{number}", minutes=number))
         records.begin_run(a_run("other", model="churn", minutes=9))
         assert [run.id for run in records.runs("adclick")] == ["r3", "r2", "r1"]
         assert [run.id for run in records.runs(limit=2)] == ["other", "r3"]
+
+    def test_runs_of_a_clock_that_was_ahead_are_older_than_what_comes_after_it(self, records: Records) -> None:
+        records.begin_run(a_run("r1", minutes=1))
+        records.begin_run(a_run("other", model="churn", minutes=900))
+        for number in (2, 3):
+            records.begin_run(a_run(f"r{number}", minutes=number * 1_000))
+        assert [run.id for run in records.runs("adclick")] == ["r3", "r2", "r1"]
+        records.begin_run(a_run("now", minutes=5))
+        assert [run.id for run in records.runs("adclick")] == ["now", "r3", "r2", "r1"]
+        ahead = records.run("r3")
+        assert ahead is not None
+        assert ahead.started_at == NOON + timedelta(minutes=5, microseconds=-1)
+        other = records.run("other")
+        assert other is not None
+        assert other.started_at == NOON + timedelta(minutes=900), "another model's are left alone"
 
     # Snapshots
 
