@@ -218,3 +218,16 @@ def test_open_states_only_are_listed_as_silenced(alerts, records: SqlRecords) ->
     records.record_looks("adclick", {"drift": (NOW, NOW)}, alerts=[resolve(pending, NOW)[0]])
     (found,) = alerts("list", "--all")[1]["alerts"]
     assert (found["state"], found["silenced"]) == ("resolved", False)
+
+
+def test_what_fires_is_seen_at_a_glance(
+    project: Path, records: SqlRecords, capfd: pytest.CaptureFixture[str]
+) -> None:
+    put(records, firing("a1"), resolve(firing("a2", "quality"), NOW)[0])
+    assert call(["status", "--project", str(project), "--json"], {}) == 0
+    (told,) = json.loads(capfd.readouterr().out)["alerts"]
+    assert (told["id"], told["model"], told["monitor"], told["severity"]) == ("a1", "adclick", "drift", "warning")
+    assert call(["status", "--project", str(project)], {}) == 0
+    text = " ".join(capfd.readouterr().out.split())
+    assert f"Warning: drift of adclick: {told['summary']}; see: mainspring alerts show a1" in text
+    assert "quality" not in text

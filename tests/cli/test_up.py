@@ -19,8 +19,8 @@ import psutil
 import pytest
 
 from mainspring.demo.gateway import Client
-from mainspring.loop.processes.controller import LEASE
 from mainspring.project import open_project
+from mainspring.stores.lease_keeping import CONTROLLER
 from mainspring.testing import waiting
 from mainspring.testing.postgres import postgres_server
 from mainspring.testing.read_only import read_only
@@ -74,11 +74,9 @@ class Started:
     def controls(self) -> bool:
         """Whether a controller of ours has the lease."""
         with Workspace(open_project(self.folder, {}).settings) as workspace:
-            try:
-                workspace.records.lease(LEASE, "a test", ttl=0.1).release()
-            except Exception as busy:
-                return f"controller of process {self.pid_of('controller')}" in str(busy)
-        return False
+            return (
+                workspace.records.lease_holder(CONTROLLER) == f"controller of process {self.pid_of('controller')}"
+            )
 
     def pid_of(self, role: str) -> int | None:
         found = process_of(self.process.pid, role)
@@ -114,6 +112,14 @@ def test_it_answers_and_runs_the_loop_and_what_dies_comes_back_in_its_place(rele
         client = up.client(document["address"])
         until(lambda: ask(client) == "shop@1", "an answer")
         until(up.controls, "the loop runs")
+        told = subprocess.run(
+            [sys.executable, "-m", "mainspring", "status"],
+            cwd=released_shop,
+            text=True,
+            capture_output=True,
+            check=True,
+        ).stdout
+        assert f"Loop: run by controller of process {up.pid_of('controller')}" in told
         gone = {role: up.pid_of(role) for role in ("gateway", "controller")}
         for pid in gone.values():
             assert pid is not None

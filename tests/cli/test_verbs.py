@@ -98,7 +98,9 @@ def test_runs_and_status_show_what_happened(inside, capfd):
     assert document(capfd, "status")["models"][0]["champion"]["release"] == "shop@2"
     text = said(capfd, "status")
     assert "shop@2" in text
-    assert "none is running" in text
+    assert "Gateway: none is running" in text
+    assert "Loop: none is running; start it and a gateway with: mainspring up" in text
+    assert document(capfd, "status")["alerts"] == []
     assert runs[1]["id"] in said(capfd, "show", runs[1]["id"])
     assert document(capfd, "show", runs[1]["id"][:-4])["id"] == runs[1]["id"]
     assert "begin with" in document(capfd, "show", runs[1]["id"][:6], code=2)["message"]

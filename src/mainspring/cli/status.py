@@ -53,6 +53,11 @@ def status(
     for m in found["models"]:
         if any(m["traffic"].values()):
             output.line(f"Beside the champion of {m['model']}: {traffic_words(m['model'], m['traffic'])}")
+    for alert in found["alerts"]:
+        output.line(
+            f"{alert['severity'].capitalize()}: {alert['monitor']} of {alert['model']}: {alert['summary']}; "
+            f"see: mainspring alerts show {alert['id']}"
+        )
     if found["labels"]:
         output.table(
             [
@@ -102,6 +107,10 @@ def status(
         )
     else:
         output.line("Gateway: none is running; start one with: mainspring serve")
+    if found["controller"] is None:
+        output.line("Loop: none is running; start it and a gateway with: mainspring up")
+    else:
+        output.line(f"Loop: run by {found['controller']}")
     for line in _log_lines(found["log"]):
         output.line(line)
     for one in found["features"]:

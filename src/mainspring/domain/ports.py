@@ -23,8 +23,9 @@ from mainspring.domain.snapshot import Snapshot
 class Lease(Protocol):
     """The right to be the only one. Its token only ever grows, so that a late writer can be told from a live one.
 
-    Law: at most one live lease of a name. A lease not renewed within its time to live is lost, and so is one
-    whose process on this host is gone; losing it is noticed at `renew`.
+    Law: at most one live lease of a name. Of one that was not renewed within its time to live, or whose process on
+    this host is gone, another may take the place: then it is lost, which is noticed at `renew`. Where nobody has,
+    it goes on: so a machine that was suspended, or whose clock was put on, loses nothing.
     """
 
     name: str
@@ -133,6 +134,10 @@ class Records(GatewayRecords, AlertRecords, LoopRecords, FeatureRecords, Protoco
 
     def workers(self, model: str | None = None) -> Mapping[str, int]:
         """The live workers and the generation by which each answers: for that model, or at least for every one."""
+        ...
+
+    def lease_holder(self, name: str) -> str | None:
+        """The owner of the live lease of this name, if there is one."""
         ...
 
     def lease(self, name: str, owner: str, *, ttl: float) -> Lease:

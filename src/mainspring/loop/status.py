@@ -8,8 +8,10 @@ from typing import Any
 
 import msgspec
 
+from mainspring.domain.alert import Alert, AlertState
 from mainspring.domain.run import RunState
 from mainspring.loop.loop_status import loop_status
+from mainspring.stores.lease_keeping import CONTROLLER
 from mainspring.workspace import Workspace
 
 _RECENT = 5
@@ -20,7 +22,8 @@ def status(workspace: Workspace) -> dict[str, Any]:
     """What answers, what waits, what runs, and what happened last; plain data.
 
     Returns:
-        `models`: per model its champion and challenger with their metrics, and its rules of traffic; `log`: how
+        `models`: per model its champion and challenger with their metrics, and its rules of traffic; `alerts`:
+        those that fire; `controller`: which process runs the loop, if one does; `log`: how
         durable the prediction log is, what waits on its way to the tables, and what could not be kept; `labels`:
         per model that has answered in the last week how many of these predictions have a label, how many had it
         before they were made, and how late labels came, in seconds; `loop`: per model what starts its
@@ -47,6 +50,8 @@ def status(workspace: Workspace) -> dict[str, Any]:
         "workspace": str(workspace.settings.workspace),
         "generation": routes.generation,
         "models": models,
+        "alerts": [_alert(one) for one in records.alerts(states=(AlertState.FIRING,))],
+        "controller": records.lease_holder(CONTROLLER),
         "log": _log(workspace),
         "labels": _labels(workspace, [route.model for route in routes.routes]),
         "loop": [loop_status(records, model, workspace.clock.now()) for model in looped],
@@ -54,6 +59,19 @@ def status(workspace: Workspace) -> dict[str, Any]:
         "workers": dict(records.workers()),
         "changes": [dict(change) for change in records.audit(limit=_RECENT)],
         "features": _features(workspace),
+    }
+
+
+def _alert(alert: Alert) -> dict[str, Any]:
+    from mainspring.monitoring.alerts.wording import summary
+
+    return {
+        "id": alert.id,
+        "model": alert.model,
+        "monitor": alert.monitor,
+        "severity": str(alert.severity),
+        "since": alert.since.isoformat(),
+        "summary": summary(alert),
     }
 
 

@@ -12,6 +12,8 @@ from mainspring.domain.ports import Lease
 from mainspring.errors import StoreError, WorkspaceBusy
 
 _LOG = logging.getLogger("mainspring.controller")
+CONTROLLER = "controller"
+"""The name of the lease of whoever runs the loop of a workspace."""
 SECONDS = 30.0
 """How long a lease that is kept so lives without being renewed."""
 _AGAIN = 2.0  # seconds until a renewal that the database kept from being made is tried again

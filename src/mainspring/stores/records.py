@@ -19,7 +19,7 @@ from mainspring.stores.records_engine import Engine
 from mainspring.stores.records_features import SqlFeatures
 from mainspring.stores.records_history import SqlHistory, append
 from mainspring.stores.records_keys import SqlKeys
-from mainspring.stores.records_leases import SqlLease, now
+from mainspring.stores.records_leases import SqlLease, holder, now
 from mainspring.stores.records_loop import SqlLoop
 from mainspring.stores.records_migrations import upgrade
 from mainspring.stores.records_outbox import SqlOutbox
@@ -312,6 +312,10 @@ class SqlRecords(SqlKeys, SqlAlerts, SqlOutbox, SqlHistory, SqlLoop, SqlFeatures
             connection.execute(workers.delete().where(workers.c.worker == worker))
 
     # Leases
+
+    def lease_holder(self, name: str) -> str | None:
+        with self._engine.reading() as connection:
+            return holder(connection, name, now(connection, self._clock))
 
     def lease(self, name: str, owner: str, *, ttl: float) -> SqlLease:
         return SqlLease(self._engine, self._clock, name, owner, ttl)

@@ -1,7 +1,7 @@
 """Leases in the records database: the right to be the only one."""
 
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import sqlalchemy as sa
 
@@ -27,16 +27,10 @@ class SqlLease:
         with self._engine.writing(fenced=False) as connection:
             moment = now(connection, self._clock)
             renewed = connection.execute(
-                leases.update()
-                .where(*self._mine(), leases.c.expires_at > moment)
-                .values(expires_at=moment + _microseconds(self._ttl))
+                leases.update().where(*self._mine()).values(expires_at=moment + _microseconds(self._ttl))
             )
             if not renewed.rowcount:
-                raise WorkspaceBusy(
-                    f"the lease {self.name!r} was lost: it was not renewed within {self._ttl:g} s",
-                    cure="start again",
-                    where={"lease": self.name},
-                )
+                check_held(connection, self.name, self.token)
 
     def release(self) -> None:
         with self._engine.writing(fenced=False) as connection:
@@ -77,16 +71,20 @@ def check_held(connection: sa.Connection, name: str, token: int) -> None:
         )
 
 
+def holder(connection: sa.Connection, name: str, moment: int) -> str | None:
+    """Who holds the lease of this name, if anybody does."""
+    row = connection.execute(sa.select(leases).where(leases.c.name == name)).one_or_none()
+    return str(row.owner) if row is not None and _is_live(row, moment) else None
+
+
 def _take(connection: sa.Connection, name: str, owner: str, moment: int, ttl: float) -> int:
     row = connection.execute(sa.select(leases).where(leases.c.name == name)).one_or_none()
-    if row is not None and row.owner is not None and row.expires_at > moment:
-        holder = ProcessIdentity(row.host, row.pid, row.process_start)
-        if not holder.is_gone():
-            raise WorkspaceBusy(
-                f"{name!r} is being done by {row.owner} (process {row.pid} on {row.host.split()[0]})",
-                cure="wait until it has ended, or stop that process",
-                where={"lease": name, "owner": row.owner, "pid": row.pid},
-            )
+    if row is not None and _is_live(row, moment):
+        raise WorkspaceBusy(
+            f"{name!r} is being done by {row.owner} (process {row.pid} on {row.host.split()[0]})",
+            cure="wait until it has ended, or stop that process",
+            where={"lease": name, "owner": row.owner, "pid": row.pid},
+        )
     mine = ProcessIdentity.mine()
     values = {
         "token": 1 if row is None else row.token + 1,
@@ -101,6 +99,12 @@ def _take(connection: sa.Connection, name: str, owner: str, moment: int, ttl: fl
     else:
         connection.execute(leases.update().where(leases.c.name == name).values(**values))
     return int(values["token"])
+
+
+def _is_live(row: Any, moment: int) -> bool:
+    if row.owner is None or row.expires_at <= moment:
+        return False
+    return not ProcessIdentity(row.host, row.pid, row.process_start).is_gone()
 
 
 def _microseconds(seconds: float) -> int:

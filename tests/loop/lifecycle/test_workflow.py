@@ -217,6 +217,19 @@ def test_a_database_that_restarts_between_two_stages_ends_nothing(shop: Path, st
             assert workspace.records.verify_history() is None
 
 
+def test_with_everything_in_postgresql_a_killed_run_is_gone_on_with(shop: Path) -> None:
+    with postgres_server() as server:
+        lines = (shop / "mainspring.toml").read_text().splitlines()
+        lines += ["[records]", f'url = "{server.database()}"', "[workflows]", f'url = "{server.database()}"']
+        (shop / "mainspring.toml").write_text("\n".join(lines))
+        killed_run(shop, "start", "gates")
+        outcome = run_here(shop)
+        assert (outcome.run.state, outcome.run.release) == (RunState.RELEASED, 1)
+        with workspace_of(shop) as workspace:
+            assert [one.state for one in workspace.records.runs()] == [RunState.RELEASED]
+        assert not (shop / ".mainspring" / "dbos.db").exists()
+
+
 def test_two_runs_at_once_are_refused(shop: Path) -> None:
     with (
         workspace_of(shop) as workspace,

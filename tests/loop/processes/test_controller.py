@@ -20,8 +20,9 @@ from mainspring.domain.routing import Arm, Traffic
 from mainspring.domain.run import Run, RunState
 from mainspring.errors import WorkspaceBusy
 from mainspring.loop.processes.child import Child
-from mainspring.loop.processes.controller import LEASE, Controller
+from mainspring.loop.processes.controller import Controller
 from mainspring.project import load_project
+from mainspring.stores.lease_keeping import CONTROLLER
 from mainspring.testing import waiting
 from mainspring.testing.clock import FakeClock
 from mainspring.testing.shop import write_rows
@@ -123,7 +124,7 @@ def test_a_second_controller_says_who_is_at_work_and_takes_over(
     project = load_project(retrained, {})
     began = threading.Event()
     with workspace_of(retrained) as workspace, Workspace(project.settings) as own:
-        lease = workspace.records.lease(LEASE, "the first", ttl=60)
+        lease = workspace.records.lease(CONTROLLER, "the first", ttl=60)
         second = Controller(project, own)
         thread = threading.Thread(target=second.run, args=(began.set,))
         thread.start()
@@ -133,11 +134,11 @@ def test_a_second_controller_says_who_is_at_work_and_takes_over(
             lease.release()
             assert began.wait(PATIENCE)
             with pytest.raises(WorkspaceBusy, match=f"controller of process {os.getpid()}"):
-                workspace.records.lease(LEASE, "a third", ttl=1)
+                workspace.records.lease(CONTROLLER, "a third", ttl=1)
         finally:
             second.stop()
             thread.join()
-        assert workspace.records.lease(LEASE, "the next", ttl=1).token == lease.token + 2
+        assert workspace.records.lease(CONTROLLER, "the next", ttl=1).token == lease.token + 2
 
 
 def test_a_training_that_takes_too_long_is_ended(

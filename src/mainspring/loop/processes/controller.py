@@ -33,7 +33,7 @@ from mainspring.loop.rollout.lost_target import LostTargets
 from mainspring.loop.rollout.rollouts import advance_rollouts
 from mainspring.loop.scoring.schedule import DueScore, ScheduledScores
 from mainspring.loop.watching import Look, Watch
-from mainspring.stores.lease_keeping import SECONDS, kept
+from mainspring.stores.lease_keeping import CONTROLLER, SECONDS, kept
 
 if TYPE_CHECKING:
     from mainspring.domain.ports import Lease
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from mainspring.workspace import Workspace
 
 _LOG = logging.getLogger("mainspring.controller")
-LEASE = "controller"
 TURN = 2.0
 """Seconds between two turns."""
 _LOOK_AT_MOST = timedelta(minutes=1)
@@ -135,7 +134,9 @@ class Controller:
         told = ""
         while not self._stopping.is_set():
             try:
-                return self._workspace.records.lease(LEASE, f"controller of process {os.getpid()}", ttl=SECONDS)
+                return self._workspace.records.lease(
+                    CONTROLLER, f"controller of process {os.getpid()}", ttl=SECONDS
+                )
             except WorkspaceBusy as busy:
                 if str(busy.message) != told:
                     _LOG.warning("waiting: %s", busy.message)

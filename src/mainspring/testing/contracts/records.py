@@ -273,16 +273,29 @@ class RecordsContract(
         with records.lease("controller", "two", ttl=60) as second:
             assert second.token > first.token
 
-    def test_a_lease_that_is_not_renewed_is_lost(self, records: Records) -> None:
+    def test_a_lease_that_is_not_renewed_is_lost_once_another_has_it(self, records: Records) -> None:
         first = records.lease("controller", "one", ttl=0.2)
-        first.renew()
         time.sleep(0.3)
-        with pytest.raises(WorkspaceBusy, match="was lost"):
-            first.renew()
+        first.renew()
+        with pytest.raises(WorkspaceBusy, match="done by one"):
+            records.lease("controller", "two", ttl=60)
+        time.sleep(0.3)
         second = records.lease("controller", "two", ttl=60)
         assert second.token > first.token
+        with pytest.raises(WorkspaceBusy, match="was lost: two has it now"):
+            first.renew()
         first.release()  # gives back nothing that is another's
         second.renew()
+
+    def test_who_holds_a_lease_is_known(self, records: Records, open_records: Callable[[], Records]) -> None:
+        assert records.lease_holder("controller") is None
+        with records.lease("controller", "one", ttl=60):
+            assert open_records().lease_holder("controller") == "one"
+            assert records.lease_holder("another") is None
+        assert records.lease_holder("controller") is None
+        records.lease("controller", "two", ttl=0.2)
+        time.sleep(0.3)
+        assert records.lease_holder("controller") is None
 
     def test_a_lease_given_back_cannot_be_renewed(self, records: Records) -> None:
         lease = records.lease("controller", "one", ttl=60)
