@@ -44,8 +44,12 @@ def test_the_document_has_the_courses_and_the_picture_lies_where_it_was_asked_fo
 
 
 def test_people_read_a_table(visits: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    model = (visits / "model.py").read_text().replace('on=["drift"]', 'on=["drift", "new_data"]')
+    (visits / "model.py").write_text(model)
     assert simulate(visits, "--speed", "200", "--report", str(tmp_path / "seen.html")) == 0
-    said = capfd.readouterr().out
+    streams = capfd.readouterr()
+    assert 'Retrain(on="new_data") started nothing here' in " ".join(streams.err.split())
+    said = streams.out
     assert "visits over 600 rows" in said
     assert "never trained again" in said
     assert "seen.html" in said

@@ -137,6 +137,22 @@ def test_it_answers_and_runs_the_loop_and_what_dies_comes_back_in_its_place(rele
         assert alive == []
 
 
+def test_ctrl_c_ends_both_in_order(released_shop: Path) -> None:
+    with started(released_shop, "--port", "0") as up:
+        up.document()
+        until(up.controls, "the loop runs")
+        tree = psutil.Process(up.process.pid).children(recursive=True)
+        up.process.send_signal(signal.SIGINT)
+        _, errors = up.process.communicate(timeout=PATIENCE)
+        assert up.process.returncode == 0, errors
+        assert "Traceback" not in errors
+        assert "killed" not in errors
+        _, alive = psutil.wait_procs(tree, timeout=PATIENCE)
+        assert alive == []
+        with Workspace(open_project(released_shop, {}).settings) as workspace:
+            assert workspace.records.lease_holder(CONTROLLER) is None
+
+
 def test_killed_itself_it_leaves_nothing_behind(released_shop: Path) -> None:
     with started(released_shop, "--port", "0") as up:
         up.document()

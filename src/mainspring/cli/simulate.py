@@ -75,6 +75,8 @@ def simulate(
     place.write_text(simulation_html(found), encoding="utf-8")
     session.output.document(_json(found, place))
     _tell(session, found, place)
+    if project.model.retrain is not None and "new_data" in project.model.retrain.on:
+        session.output.note('Retrain(on="new_data") started nothing here: what is new is the stream itself')
 
 
 def _json(found: "Simulated", place: Path) -> dict[str, Any]:

@@ -30,13 +30,14 @@ class Retrain:
 
     Args:
         schedule: five cron fields, UTC, e.g. `0 3 * * 1`.
-        on: `drift` (an alert of a drift, prediction or concept monitor), `performance` (an alert of a performance,
-            estimate or calibration monitor), `new_data` (the source has changed).
+        on: `drift` (an alert of a drift, prediction or concept monitor), `performance` (an alert of a performance
+            or estimate monitor), `new_data` (the source has changed).
         min_new_labels: as many labels since the newest training's cut start one.
         cooldown: between two trainings at least, whoever asked for them but a person.
         per_day: trainings a day (UTC) at most.
-        breaker: after as many trainings in a row that brought no new champion it stops, and an alert says so; a
-            person's `mainspring run` closes it again.
+        breaker: after as many trainings in a row that brought no new champion it stops, and an alert says so
+            (those that are repeated after the same change count once); a person's `mainspring run` closes it
+            again.
         windows: the rows that are tried as training rows: `all`, `5000 rows`, `90d`, `first_size` (the newest,
             as many as the first release was made of), `since_change` (since the newest change that was detected),
             `half_since_change` (the newest half of these: a change that came slowly was not over when it began),

@@ -60,8 +60,12 @@ class Rollout:
         replay: how many days of logged requests, at most, the challenger answers again before any live traffic;
             `None` for no replay.
         deadline: without a verdict after this time the challenger is rolled back.
-        bake: after the promotion the old champion returns if the new one is worse within this time.
+        bake: after the promotion the old champion returns if the new one is worse within this time. By an outcome
+            that cannot be said, since the old champion is not heard any more: then only failures, answers that are
+            no numbers and latency take the new one back.
         latency: the challenger's median latency may be as many times the champion's.
+        disagreement: in so great a share of the rows that both answered the challenger may say otherwise than the
+            champion (another class, another number); any where not given.
         alpha: the chance of a wrong verdict over the whole rollout, however often it is looked at.
     """
 
@@ -75,6 +79,7 @@ class Rollout:
     deadline: str = "7d"
     bake: str = "1h"
     latency: float = 3.0
+    disagreement: float | None = None
     alpha: float = 0.05
 
     def __post_init__(self) -> None:
@@ -95,5 +100,9 @@ class Rollout:
             raise DeclarationError(f"Rollout(margin={self.margin}) is under 0", cure="give 0 or more")
         if not (math.isfinite(self.latency) and self.latency >= 1):
             raise DeclarationError(f"Rollout(latency={self.latency}) is under 1", cure="give 1 or more, e.g. 3")
+        if self.disagreement is not None and not 0 < self.disagreement < 1:
+            raise DeclarationError(
+                f"Rollout(disagreement={self.disagreement}) is no share of the answers", cure="give e.g. 0.2"
+            )
         if not 0 < self.alpha < 0.5:
             raise DeclarationError(f"Rollout(alpha={self.alpha}) is no chance of error", cure="give e.g. 0.05")

@@ -18,11 +18,16 @@ RANDOM = np.random.default_rng(3)
 PASS, FAIL, OPEN = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
 
 
-def outcome(known: Known, name: str, stage: RolloutStage = RolloutStage.CANARY, **options: Any) -> Outcome:
+def outcome(
+    known: Known,
+    name: str,
+    stage: RolloutStage = RolloutStage.CANARY,
+    plan: Rollout = Rollout(min_requests=200),  # noqa: B008
+    **options: Any,
+) -> Outcome:
     state = RolloutState(
-        id="r", model="m", challenger=4, before=3, plan=Rollout(min_requests=200), stage=stage, started_at=T0,
-        entered_at=T0,
-    )  # fmt: skip
+        id="r", model="m", challenger=4, before=3, plan=plan, stage=stage, started_at=T0, entered_at=T0
+    )
     given = {"is_outcome": False, "arms": 0.0} | options
     (found,) = [one for one in guards_of(state, known, **given) if one.name == name]
     return found.outcome
@@ -36,6 +41,17 @@ def test_failures(failed: int, asked: int, expected: Outcome) -> None:
     known = Known(failures={"failed": failed, "asked": asked})
     for stage in (RolloutStage.SHADOW, RolloutStage.CANARY, RolloutStage.BAKE):
         assert outcome(known, "failures", stage) is expected
+
+
+@pytest.mark.parametrize(
+    ("disagreed", "pairs", "expected"), [(0, 0, OPEN), (90, 500, PASS), (110, 500, OPEN), (200, 500, FAIL)]
+)
+def test_disagreement(disagreed: int, pairs: int, expected: Outcome) -> None:
+    known = Known(disagreed=disagreed, pairs=pairs)
+    for stage in (RolloutStage.SHADOW, RolloutStage.CANARY):
+        assert outcome(known, "disagreement", stage, plan=Rollout(min_requests=200, disagreement=0.2)) is expected
+        with pytest.raises(ValueError, match="not enough values"):
+            outcome(known, "disagreement", stage)
 
 
 def test_one_answer_that_is_no_number_is_enough() -> None:

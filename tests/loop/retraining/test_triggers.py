@@ -28,7 +28,7 @@ from mainspring.loop.lifecycle.workflow import run_lease
 from mainspring.loop.own_alerts import BREAKER
 from mainspring.loop.retraining.breaker import tell_breaker
 from mainspring.loop.retraining.state import read_state
-from mainspring.loop.retraining.triggers import Triggers, next_trigger
+from mainspring.loop.retraining.triggers import Triggers
 from mainspring.settings import load_settings
 from mainspring.testing.clock import FakeClock
 from mainspring.workspace import Workspace
@@ -39,6 +39,11 @@ HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 def a_model(**retrain: Any) -> Model:
     return Model("adclick", source=Source("rows.csv"), target="clicked", retrain=Retrain(**retrain))
+
+
+def next_trigger(workspace: Workspace, model: Model) -> Trigger | Held | None:
+    """What another controller that has just begun would see."""
+    return Triggers(workspace, model).next()
 
 
 class Place:

@@ -9,6 +9,7 @@ import pytest
 from mainspring.data.predictions import predictions
 from mainspring.domain.prediction_log import predictions_table
 from mainspring.errors import UsageError
+from mainspring.loop.own_alerts import BREAKER
 from mainspring.loop.simulation.delay import LabelDelay
 from mainspring.loop.simulation.outcome import Simulated
 from mainspring.loop.simulation.page import simulation_html
@@ -121,6 +122,20 @@ def test_the_page_says_why_and_shows_how(played: tuple[Path, Simulated, list[Tur
     assert "<svg" in page
     assert found.trainings[0].reason in page
     assert "every 1,000 rows, the last 1,000 rows" in page
+
+
+@pytest.mark.soak
+def test_trainings_that_bring_nothing_end_by_the_breaker_which_is_told(tmp_path: Path) -> None:
+    folder = make_turning(tmp_path / "visits", rows=TURNED + 1_500)
+    model = (folder / "model.py").read_text()
+    policy = 'Retrain(schedule="0 */12 * * *", windows=["all"], cooldown="1s", per_day=100, breaker=1)'
+    model = model.replace('Retrain(on=["drift"])', f'{policy}, gates=[Gate("roc_auc", at_least=0.85)]')
+    (folder / "model.py").write_text(model.replace("import Model", "import Gate, Model"))
+    found = simulate(load_project(folder, {}), a_plan(folder))
+    refused = [one.row for one in found.trainings if one.state == "refused"]
+    assert len(refused) == 1
+    assert found.trainings[-1].row == refused[0], "none is started any more"
+    assert [monitor for monitor, _ in found.alerts].count(BREAKER.name) == 1
 
 
 def test_without_a_schema_it_says_what_to_do_first(visits: Path) -> None:

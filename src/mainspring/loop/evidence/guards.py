@@ -18,7 +18,7 @@ MOST_FAILURES = 0.01
 """Of the requests that the challenger was asked. More than that, for sure, ends its rollout."""
 _NOT_ASKED = 0.5  # of the share that the canary should see
 _MOSTLY = 0.8  # of the answers must be known by their truth for those of two groups to be compared
-_ALPHA = 0.05  # of the plan's alpha, for each guard: five of them take a quarter
+_ALPHA = 0.25 / 6  # of the plan's alpha, for each guard: the six of them take a quarter
 
 
 def guards_of(state: RolloutState, known: Known, *, is_outcome: bool, arms: float) -> tuple[Guard, ...]:
@@ -38,6 +38,8 @@ def _guards(state: RolloutState, known: Known, *, is_outcome: bool, arms: float)
         return
     yield _nonsense(known)
     yield _failures(plan, known)
+    if plan.disagreement is not None and stage is not RolloutStage.BAKE:
+        yield _disagreement(plan.disagreement, plan, known)
     if stage is RolloutStage.CANARY:
         yield _latency(plan, known, "canary")
         yield _ratio(plan, known, steps_of(plan)[state.step] / 100 / (1 - arms) if arms < 1 else 1.0)
@@ -77,6 +79,20 @@ def _failures(plan: Rollout, known: Known) -> Guard:
         return Guard(name="failures", outcome=Outcome.FAIL, note=f"{note}, more than {MOST_FAILURES:.0%}")
     doubt = failed / asked > MOST_FAILURES
     return Guard(name="failures", outcome=Outcome.INCONCLUSIVE if doubt else Outcome.PASS, note=note)
+
+
+def _disagreement(most: float, plan: Rollout, known: Known) -> Guard:
+    if not known.pairs:
+        note = "no rows yet that both answered"
+        return Guard(name="disagreement", outcome=Outcome.INCONCLUSIVE, note=note)
+    share = known.disagreed / known.pairs
+    low, _ = share_sequence(
+        known.disagreed, known.pairs, alpha=plan.alpha * _ALPHA, tuned_to=plan.min_requests, side="low"
+    )
+    note = f"it says otherwise than the champion in {share:.2%} of {known.pairs:,} rows"
+    if low > most:
+        return Guard(name="disagreement", outcome=Outcome.FAIL, note=f"{note}; {most:.2%} is allowed")
+    return Guard(name="disagreement", outcome=Outcome.INCONCLUSIVE if share > most else Outcome.PASS, note=note)
 
 
 def _latency(plan: Rollout, known: Known, of: str) -> Guard:

@@ -35,16 +35,11 @@ _FIRST_PAUSE = timedelta(seconds=30)  # eight times as long each time: 30 s, 4 m
 _RUNS = 200
 
 
-def next_trigger(workspace: Workspace, model: Model) -> Trigger | Held | None:
-    """Look once whether a training is to start; see `Triggers.next`. The source itself is not looked at."""
-    return Triggers(workspace, model).next()
-
-
 class Triggers:
     """The triggers of one model; the caller holds the controller's lease.
 
     Args:
-        root, environ: see `SignalReader`.
+        root, environ: see `SignalReader`; without a root the source itself is not looked at.
     """
 
     def __init__(

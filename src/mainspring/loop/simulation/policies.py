@@ -16,7 +16,8 @@ from mainspring.domain.trigger import Trigger
 from mainspring.domain.trigger_signals import Held
 from mainspring.errors import TrainingError
 from mainspring.loop.lifecycle import workflow as lifecycle
-from mainspring.loop.retraining.triggers import next_trigger
+from mainspring.loop.retraining.breaker import tell_breaker
+from mainspring.loop.retraining.triggers import Triggers
 from mainspring.loop.rollout.rollouts import advance_rollouts
 from mainspring.loop.simulation.clock import SimulatedClock, processor_seconds
 from mainspring.loop.simulation.gateway import Heard, SimulatedGateway
@@ -130,13 +131,15 @@ class Policies:
         """What the controller does at each of its turns, in the same order."""
         with Watch(self._workspace, self._model) as watch:
             look = watch.look()
-        self.log.alerts += [(one.alert.monitor, one.at) for one in look.events if one.kind is EventKind.FIRED]
         before = self._champion()
         if self._model.rollout is not None:
             for _ in range(_MOST_MOVES):
                 if not advance_rollouts(self._workspace, self._model, actor=ACTOR):
                     break
-        found = next_trigger(self._workspace, self._model)
+        triggers = Triggers(self._workspace, self._model)
+        found = triggers.next()
+        events = [*look.events, *tell_breaker(self._workspace, self._model, triggers.stopped)]
+        self.log.alerts += [(one.alert.monitor, one.at) for one in events if one.kind is EventKind.FIRED]
         self.log.held = found.because if isinstance(found, Held) else ""
         if isinstance(found, Trigger):
             self._train(found, row)
