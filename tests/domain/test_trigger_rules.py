@@ -181,6 +181,20 @@ def test_after_trainings_in_vain_it_stops_until_a_person_trains() -> None:
     assert isinstance(loop.look(changes=(a_change("after", loop.wait(HOUR).now),)), Trigger)
 
 
+def test_one_alert_that_never_ends_has_its_trainings_and_no_more() -> None:
+    loop = Loop(Retrain(on=["drift"], cooldown="1s", breaker=100, per_day=100))
+    at = loop.wait(HOUR).now
+    for hour in range(2_000):
+        rows = FIRST_ROWS + 50 * hour
+        loop.look(changes=(a_change("for ever", at, rows=rows),), rows_followed=rows)
+        loop.seen = replace(
+            loop.seen, trainings=tuple(replace(one, fruit=Fruit.NOTHING) for one in loop.seen.trainings)
+        )
+        loop.wait(HOUR)
+    assert len(loop.begun) == 1 + FOLLOWED
+    assert {trigger.id.partition("/")[0] for trigger in loop.begun} == {"for ever"}
+
+
 def test_trainings_in_vain_are_counted_by_their_causes() -> None:
     def one(trigger: str | None, fruit: Fruit) -> Training:
         return Training(run="r", began_at=NOON, trigger=trigger, fruit=fruit)
