@@ -26,14 +26,14 @@ def played(project: Path, world: World, strikes: dict[int, list[Strike]]) -> tup
         return story(workspace), found
 
 
-def the_same_happens(folder: Path, world: World, kills: int) -> tuple[Story, Played]:
+def the_same_happens(folder: Path, world: World, kills: int, seed: int) -> tuple[Story, Played]:
     """Play the week twice, and compare all that was decided, learnt, made and answered."""
     calm = make_project(folder / "calm" / "shop")
     first_release(calm, WeekClock(folder / "clock", START + (world.first - 6) * HOUR))
     struck = Path(shutil.copytree(calm.parent, folder / "struck")) / "shop"
     expected, undisturbed = played(calm, world, {})
     assert undisturbed.kills == []
-    found, disturbed = played(struck, world, planned(world, kills, seed=1))
+    found, disturbed = played(struck, world, planned(world, kills, seed))
     assert len(disturbed.kills) == kills
     for field in dataclasses.fields(Story):
         assert getattr(found, field.name) == getattr(expected, field.name), field.name
@@ -43,7 +43,7 @@ def the_same_happens(folder: Path, world: World, kills: int) -> tuple[Story, Pla
 
 @pytest.mark.timeout(900)
 def test_killed_at_random_in_a_morning_the_same_happens_and_nothing_twice(tmp_path: Path) -> None:
-    found, _ = the_same_happens(tmp_path, World(first=5, hours=6, turns=6), kills=6)
+    found, _ = the_same_happens(tmp_path, World(first=5, hours=6, turns=6), kills=6, seed=10)
     assert [kind for _, kind, _ in found.triggers] == ["schedule", "drift"]
     assert found.rollouts[0] == (2, "promoted")
 
@@ -51,7 +51,7 @@ def test_killed_at_random_in_a_morning_the_same_happens_and_nothing_twice(tmp_pa
 @pytest.mark.soak
 @pytest.mark.timeout(3 * 3_600)
 def test_killed_a_hundred_times_in_a_week_the_same_happens_and_nothing_twice(tmp_path: Path) -> None:
-    found, disturbed = the_same_happens(tmp_path, World(first=0, hours=7 * 24, turns=60), kills=100)
+    found, disturbed = the_same_happens(tmp_path, World(first=0, hours=7 * 24, turns=60), kills=100, seed=1)
     assert {kind for _, kind, _ in found.triggers} > {"schedule"}
     assert len(found.champions) > 3
     assert {roles for _, roles, _ in disturbed.kills} == {("gateway",), ("controller",), ("gateway", "controller")}

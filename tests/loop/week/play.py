@@ -26,12 +26,13 @@ from mainspring.project import load_project
 from mainspring.workspace import Workspace
 
 from .processes import ControllerProcess, Gateway, WeekClock, running, until
-from .strikes import Strike, striking
+from .strikes import Amid, Strike, striking
 from .world import HOUR, START, World
 
 MODEL = "shop"
 _STEP = timedelta(seconds=280)  # by which the clock is put on
 _LEASES = timedelta(seconds=301)  # the longest lease that a killed process leaves
+_CUSTOMERS, _OVER = "the customers come", "the customers have been"
 _AT_ONCE = 8  # requests, and then so many labels
 
 
@@ -63,7 +64,7 @@ def play(project: Path, world: World, strikes: dict[int, list[Strike]], clock: W
     clock.set(START + world.first * HOUR)
     with (
         Workspace(load_project(project, {}).settings) as workspace,
-        running(project, project.parent / f"{project.name}-turns.json", clock) as (gateway, controller),
+        running(project, clock) as (gateway, controller),
     ):
         week = _Week(workspace, world, clock, gateway, controller)
         for hour in range(world.first, world.first + world.hours):
@@ -93,16 +94,17 @@ class _Week:
         """From half an hour before the full hour until the customers have been, half an hour after it."""
         self._now = hour
         both = {"gateway": self._gateway, "controller": self._controller}
-        with striking(strikes, both, self._struck) as are_over:
+        with striking(strikes, both, self._is_amid, self._struck) as are_over:
             self._doing = "time goes on"
             self._go_on_to(START + hour * HOUR)
             self._doing = "the loop is due"
-            self._settle()
+            with self._controller.may_train():
+                self._settle()
             self._doing = "time goes on"
             self._go_on_to(START + hour * HOUR + HOUR / 2)
-            self._doing = "the customers come"
+            self._doing = _CUSTOMERS
             self._customers(hour)
-            self._doing = "the customers have been"
+            self._doing = _OVER
             until(lambda: not self._tend() and are_over(), "the last strike of the hour")
 
     def _go_on_to(self, moment: datetime) -> None:
@@ -116,8 +118,6 @@ class _Week:
                 return
             self._clock.set(min(after, moment))
             self._see_a_turn()
-            if self._controller.trains:
-                self._settle()
 
     def _see_a_turn(self) -> None:
         pid, now = self._controller.pid, self._clock.now()
@@ -228,12 +228,17 @@ class _Week:
         found = tables.scan(table).filter(pl.col("day") == at.date(), then).select(column).collect()
         return set(found.get_column(column))
 
+    def _is_amid(self, what: Amid) -> bool:
+        if what is Amid.ANYTHING or self._doing == _OVER:
+            return True
+        return self._controller.trains if what is Amid.TRAINING else self._doing == _CUSTOMERS
+
     def _struck(self, roles: tuple[str, ...]) -> None:
         newest = self._workspace.records.runs(MODEL, limit=1)[0]
         rollout = self._workspace.records.rollout(MODEL)
         doing = self._doing
-        if newest.state is RunState.RUNNING:
-            doing = f"{doing}, training: {newest.stage}"
+        if self._controller.trains:
+            doing += f", training: {newest.stage if newest.state is RunState.RUNNING else 'no stage'}"
         if rollout is not None:
-            doing = f"{doing}, proving: {rollout.stage}"
+            doing += f", proving: {rollout.stage}"
         self.played.kills.append((self._now, roles, doing))

@@ -116,6 +116,9 @@ class Gateway(Process):
     def __init__(self, project: Path, clock: WeekClock) -> None:
         orders = {"project": str(project), "json_logs": False, "host": "127.0.0.1", "port": 0, "workers": 1}
         super().__init__("mainspring.loop.processes.gateway_process", orders, clock.environ)
+
+    def keep_port(self) -> None:
+        """Wait until it listens, where it is asked to listen ever after."""
         until(lambda: self.told, "the gateway listens")
         self.orders["port"] = urlsplit(str(self.told["address"])).port
 
@@ -152,10 +155,19 @@ class Note(msgspec.Struct, frozen=True):
 class ControllerProcess(Process):
     """The product's controller, in `path/week_controller.py`."""
 
-    def __init__(self, project: Path, notes: Path, clock: WeekClock) -> None:
-        self._notes = notes
-        environ = {**clock.environ, "MAINSPRING_TESTS_CLOCK_LASTS": "1"}
-        super().__init__("week_controller", {"project": str(project), "notes": str(notes)}, environ)
+    def __init__(self, project: Path, clock: WeekClock) -> None:
+        self._notes, self._due = (project.with_suffix(suffix) for suffix in (".turns", ".due"))
+        orders = {"project": str(project), "notes": str(self._notes), "due": str(self._due)}
+        super().__init__("week_controller", orders, {**clock.environ, "MAINSPRING_TESTS_CLOCK_LASTS": "1"})
+
+    @contextmanager
+    def may_train(self) -> Iterator[None]:
+        """While the block runs."""
+        self._due.touch()
+        try:
+            yield
+        finally:
+            self._due.unlink()
 
     @property
     def runs(self) -> bool:
@@ -184,11 +196,12 @@ class ControllerProcess(Process):
 
 
 @contextmanager
-def running(project: Path, notes: Path, clock: WeekClock) -> Iterator[tuple[Gateway, ControllerProcess]]:
+def running(project: Path, clock: WeekClock) -> Iterator[tuple[Gateway, ControllerProcess]]:
     """Both, which are gone with all that they started at the end, however that comes."""
     gateway = Gateway(project, clock)
     try:
-        controller = ControllerProcess(project, notes, clock)
+        gateway.keep_port()
+        controller = ControllerProcess(project, clock)
         try:
             yield gateway, controller
         finally:

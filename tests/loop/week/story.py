@@ -12,7 +12,7 @@ import polars as pl
 
 from mainspring.data.predictions import predictions
 from mainspring.domain.history import Entry
-from mainspring.domain.prediction_log import labels_table, predictions_table
+from mainspring.domain.prediction_log import Role, labels_table, predictions_table
 from mainspring.domain.run import Run
 from mainspring.workspace import Workspace
 
@@ -30,7 +30,7 @@ class Story:
     Attributes:
         triggers: the hour, the kind and the cause of each.
         trainings: what each learnt from, chose and made, by digests.
-        champions: the hour at which each release became it, and whom it followed.
+        champions: each, and whom it followed.
         rollouts: each challenger and its end.
         alerts: each monitor, and the hours at which it fired and was over.
         truth: of each answered request, by which release, with which probability, and what came true.
@@ -38,7 +38,7 @@ class Story:
 
     triggers: list[tuple[int, str, str]]
     trainings: list[dict[str, Any]]
-    champions: list[tuple[int, int | None, int]]
+    champions: list[tuple[int | None, int]]
     rollouts: list[tuple[int, str]]
     alerts: list[tuple[str, int, int | None]]
     truth: dict[str, tuple[int, float, str | None]]
@@ -53,9 +53,7 @@ def story(workspace: Workspace) -> Story:
     return Story(
         triggers=[(_hour(one.at), *_cause(one.reason)) for one in entries if one.kind == "trigger"],
         trainings=[_training(workspace, run) for run in reversed(records.runs(MODEL, limit=_ALL))],
-        champions=[
-            (_hour(one.at), one.detail["before"], one.detail["after"]) for one in entries if one.kind == "champion"
-        ],
+        champions=[(one.detail["before"], one.detail["after"]) for one in entries if one.kind == "champion"],
         rollouts=[(one.challenger, str(one.end)) for one in reversed(records.rollouts(MODEL, limit=_ALL))],
         alerts=sorted((one.monitor, _hour(one.fired_at), _hour(one.resolved_at)) for one in alerts),
         truth={name: (release, value, label) for name, release, value, label in log.iter_rows()},
@@ -85,12 +83,12 @@ def assert_once(workspace: Workspace, played: Played) -> None:
     assert stored.keys() == played.answers.keys()
     known = log.filter(pl.col("label").is_not_null())
     assert dict(zip(known["request_id"], known["label"], strict=True)) == played.labels
-    # A row more than once is that of a client who got no answer, and asked again with the same id.
-    for table, name in ((predictions_table(MODEL), "request_id"), (labels_table(MODEL), "feedback_id")):
-        rows = workspace.tables.scan(table)
-        rows = rows.filter(pl.col("role") != "shadow") if name == "request_id" else rows
-        often = Counter(rows.select(name).collect().get_column(name))
-        assert {one for one, count in often.items() if count > played.sent[one]} == set()
+    # What is there more than once is of a client who got no answer, and sent the same again with the same id.
+    said = Counter(workspace.tables.scan(labels_table(MODEL)).collect().get_column("feedback_id"))
+    assert {name for name, count in said.items() if count > played.sent[name]} == set()
+    by = workspace.tables.scan(predictions_table(MODEL)).select("request_id", "release", "role").collect()
+    often = Counter((name, release, role == Role.SHADOW) for name, release, role in by.iter_rows())
+    assert {one for one, count in often.items() if count > played.sent[one[0]]} == set()
 
 
 def _training(workspace: Workspace, run: Run) -> dict[str, Any]:

@@ -16,8 +16,9 @@ ROWS = 40
 """Requests an hour."""
 
 # The customers come at half past, and trainings begin at the full hour. So no step of a rollout is due near a
-# half-hour, and no rollout ends near a full one: what follows rests on the same rows also where kills have made it
-# late. How fast a challenger answers is no matter here: the machine has other work.
+# half-hour, no rollout ends near a full one, and each step waits for its time and not for its requests, of which a
+# single hour brings enough: what follows rests on the same rows also where kills have made it late. How fast a
+# challenger answers is no matter here: the machine has other work.
 _POLICY = """
     positive="yes",
     label_delay="1h",
@@ -29,9 +30,9 @@ _POLICY = """
         shadow="100m",
         canary=Canary([50], each="55m"),
         bake="35m",
-        min_requests=20,
+        min_requests=10,
         promote="not_worse",
-        margin=0.2,
+        margin=0.25,
         latency=1000.0,
     ),
     retrain=Retrain(

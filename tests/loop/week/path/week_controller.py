@@ -19,28 +19,31 @@ LEASE_SECONDS = 300.0
 
 
 class Orders(msgspec.Struct, frozen=True):
-    """What the process gets from the test."""
+    """What the process gets from the test.
+
+    Attributes:
+        notes: the file that tells the newest turn that is over.
+        due: the file that is there at the times at which a training may begin.
+    """
 
     project: str
     notes: str
+    due: str
     json_logs: bool = False
 
 
 class Noted(controller.Controller):
-    """A controller that can be seen to have nothing left to do.
+    """A controller that can be seen to have nothing left to do."""
 
-    Args:
-        notes: the file that tells the newest turn that is over.
-    """
-
-    def __init__(self, notes: Path, workspace: Workspace, project: Path) -> None:
-        super().__init__(load_project(project, os.environ), workspace, pause=0.02)
-        self._notes = notes
+    def __init__(self, orders: Orders, workspace: Workspace) -> None:
+        super().__init__(load_project(Path(orders.project), os.environ), workspace, pause=0.02)
+        self._notes = Path(orders.notes)
+        self._due = Path(orders.due)
         self._count = 0
 
     def _train(self) -> None:
-        """In an hour's first half only: one that began among the customers would learn from some of them."""
-        if self._training is not None or self._workspace.clock.now().minute < 30:
+        """At the full hours only: what is learnt from must not hang on the minutes that a kill has cost."""
+        if self._training is not None or self._due.exists():
             super()._train()
 
     def turn(self) -> None:
@@ -55,9 +58,8 @@ class Noted(controller.Controller):
 
 def _control(_: Parent, orders: Orders) -> None:
     controller.SECONDS = LEASE_SECONDS
-    project = Path(orders.project)
-    with Workspace(load_project(project, os.environ).settings) as workspace:
-        Noted(Path(orders.notes), workspace, project).run()
+    with Workspace(load_project(Path(orders.project), os.environ).settings) as workspace:
+        Noted(orders, workspace).run()
 
 
 if __name__ == "__main__":
