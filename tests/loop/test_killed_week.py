@@ -41,6 +41,7 @@ def the_same_happens(folder: Path, world: World, kills: int, seed: int) -> tuple
     return found, disturbed
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(900)
 def test_killed_at_random_in_a_morning_the_same_happens_and_nothing_twice(tmp_path: Path) -> None:
     found, _ = the_same_happens(tmp_path, World(first=5, hours=6, turns=6), kills=6, seed=10)

@@ -44,7 +44,7 @@ class WeekClock:
         return datetime.fromisoformat(self._place.read_text())
 
     def set(self, moment: datetime) -> None:
-        draft = self._place.with_suffix(".draft")
+        draft = self._place.with_name(f"{self._place.name}.draft")
         draft.write_text(moment.isoformat())
         draft.replace(self._place)
 

@@ -51,7 +51,7 @@ class Noted(controller.Controller):
         super().turn()
         self._count += 1
         note = {"pid": os.getpid(), "turn": self._count, "at": began.isoformat(), "trains": bool(self._training)}
-        draft = self._notes.with_suffix(".draft")
+        draft = self._notes.with_name(f"{self._notes.name}.draft")
         draft.write_text(json.dumps(note))
         draft.replace(self._notes)
 
