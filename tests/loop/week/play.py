@@ -94,8 +94,8 @@ class _Week:
         """From half an hour before the full hour until the customers have been, half an hour after it."""
         self._now = hour
         both = {"gateway": self._gateway, "controller": self._controller}
+        self._doing = "time goes on"
         with striking(strikes, both, self._is_amid, self._struck) as are_over:
-            self._doing = "time goes on"
             self._go_on_to(START + hour * HOUR)
             self._doing = "the loop is due"
             with self._controller.may_train():
