@@ -25,7 +25,7 @@ class Amid(StrEnum):
     CUSTOMERS = "customers"
 
 
-_PAUSES = {Amid.ANYTHING: 0.8, Amid.TRAINING: 2.0, Amid.CUSTOMERS: 0.1}  # seconds, on average
+_PAUSES = {Amid.ANYTHING: 0.8, Amid.TRAINING: 4.0, Amid.CUSTOMERS: 0.1}  # seconds, on average
 
 
 @dataclass(frozen=True)
