@@ -213,20 +213,30 @@ def test_an_altered_history_is_found(history: Any, url: str) -> None:
     with engine.writing() as connection:
         connection.execute(sa.text("DROP TRIGGER history_no_update"))
         connection.execute(sa.text("UPDATE history SET actor = 'nobody', detail = '7' WHERE id = 7"))
-        arms_end = '{"after": {"arms": [], "arms_end": "soon", "canary": null, "shadows": []}}'
-        connection.execute(sa.text("UPDATE history SET detail = :arms WHERE kind = 'traffic'"), {"arms": arms_end})
     engine.close()
     code, found, _ = history("--verify")
-    assert (code, found["broken"]["entry"]["id"]) == (3, 6)
+    assert (code, found["broken"]["entry"]["id"]) == (3, 7)
     code, text, said = history("--verify", as_json=False)
     assert code == 3
-    assert "entry 6 is not as it was written" in text
-    assert "traffic (this entry was altered)\n  by controller" in text
+    assert "entry 7 is not as it was written" in text
+    assert "rollout (this entry was altered)\n  by nobody" in text
     assert "backup" in said
-    text = history(as_json=False)[1]
-    assert "(entry 8)" in text, "the rest can still be read"
+    assert "(entry 8)" in history(as_json=False)[1], "the rest can still be read"
+
+
+@pytest.mark.usefixtures("records")
+def test_an_end_of_arms_that_is_no_time_is_told_as_altered(history: Any, url: str) -> None:
+    detail = '{"after": {"arms": [], "arms_end": "soon", "canary": null, "shadows": []}}'
+    engine = Engine(url)
+    with engine.writing() as connection:
+        connection.execute(sa.text("DROP TRIGGER history_no_update"))
+        connection.execute(
+            sa.text("UPDATE history SET detail = :detail WHERE kind = 'traffic'"), {"detail": detail}
+        )
+    engine.close()
+    code, text, _ = history(as_json=False)
+    assert code == 0
     assert "traffic (this entry was altered)" in text
-    assert "rollout (this entry was altered)" in text
 
 
 @pytest.mark.parametrize(

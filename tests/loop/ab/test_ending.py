@@ -49,6 +49,18 @@ def traffic_of(workspace: Workspace) -> Traffic:
     return route.traffic
 
 
+def meanwhile(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, theirs: Traffic) -> None:
+    """Have a person set these rules just before the loop sets its own."""
+    set_traffic = SqlRecords.set_traffic
+
+    def second(records: SqlRecords, *arguments: object, **named: object) -> int:
+        monkeypatch.undo()
+        share(workspace, theirs)
+        return set_traffic(records, *arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SqlRecords, "set_traffic", second)
+
+
 def end(workspace: Workspace) -> list[str]:
     return end_tests(workspace, actor="controller")
 
@@ -94,15 +106,8 @@ def test_what_a_person_set_meanwhile_stands(
 ) -> None:
     share(workspace, RULES)
     clock.set(END)
-    set_traffic = SqlRecords.set_traffic
     theirs = Traffic(arms=ARMS, arms_end=END + timedelta(days=7))
-
-    def second(records: SqlRecords, *arguments: object, **named: object) -> int:
-        monkeypatch.undo()
-        share(workspace, theirs)
-        return set_traffic(records, *arguments, **named)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(SqlRecords, "set_traffic", second)
+    meanwhile(monkeypatch, workspace, theirs)
     assert end(workspace) == []
     assert traffic_of(workspace) == theirs
 
@@ -112,14 +117,7 @@ def test_what_a_person_set_beside_it_meanwhile_stays(
 ) -> None:
     share(workspace, RULES)
     clock.set(END)
-    set_traffic = SqlRecords.set_traffic
-
-    def second(records: SqlRecords, *arguments: object, **named: object) -> int:
-        monkeypatch.undo()
-        share(workspace, replace(RULES, canary=Share(3, 0.2)))
-        return set_traffic(records, *arguments, **named)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(SqlRecords, "set_traffic", second)
+    meanwhile(monkeypatch, workspace, replace(RULES, canary=Share(3, 0.2)))
     assert end(workspace) == ["adclick"]
     assert traffic_of(workspace) == Traffic(canary=Share(3, 0.2), shadows=(Share(4, 1.0),))
 
